@@ -1,0 +1,70 @@
+//! The telemetry payload: one reading or an array of readings.
+
+use crate::{DecodeError, DeviceId, Reading, decode_json};
+use serde_json::value::RawValue;
+
+/// The longest payload that is decoded: about 1,000 readings in one message.
+pub const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
+
+/// A decoded telemetry payload: the readings that are valid and, beside them, those that are not.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Telemetry {
+    /// The valid readings, in the payload's order.
+    pub readings: Vec<Reading>,
+    /// The elements that were refused; a bad element never stops the good ones beside it.
+    pub rejected: Vec<Rejection>,
+}
+
+/// An element of a telemetry payload that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its place in the array; 0 for a single reading.
+    pub index: usize,
+    /// Why.
+    pub error: DecodeError,
+}
+
+/// Decodes a telemetry payload that came by `device`'s topic.
+///
+/// # Errors
+/// [`DecodeError`] when the payload as a whole is too long or is not JSON. What is wrong with one element only is in
+/// [`Telemetry::rejected`].
+pub fn decode_telemetry(device: &DeviceId, payload: &[u8]) -> Result<Telemetry, DecodeError> {
+    let is_array = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if !is_array {
+        return decode_reading(device, payload).map(|reading| Telemetry { readings: vec![reading], rejected: vec![] });
+    }
+    let elements: Vec<Box<RawValue>> = decode_json(payload)?;
+    let mut telemetry = Telemetry { readings: Vec::with_capacity(elements.len()), rejected: vec![] };
+    for (index, element) in elements.iter().enumerate() {
+        match decode_reading(device, element.get().as_bytes()) {
+            Ok(reading) => telemetry.readings.push(reading),
+            Err(error) => telemetry.rejected.push(Rejection { index, error: error.within(index) }),
+        }
+    }
+    Ok(telemetry)
+}
+
+/// Encodes readings: one as an object, any other number as an array.
+pub fn encode_telemetry(readings: &[Reading]) -> Vec<u8> {
+    let json = match readings {
+        [one] => serde_json::to_vec(one),
+        many => serde_json::to_vec(many),
+    };
+    json.unwrap_or_else(|error| unreachable!("a reading has only string keys and finite numbers: {error}"))
+}
+
+fn decode_reading(device: &DeviceId, json: &[u8]) -> Result<Reading, DecodeError> {
+    let reading: Reading = decode_json(json)?;
+    if let Some(confidence) = reading.confidence.filter(|c| !(0.0..=1.0).contains(c)) {
+        let reason = format!("{confidence} is not a confidence: expected 0 to 1");
+        return Err(DecodeError::Invalid { path: "confidence".to_owned(), reason });
+    }
+    if reading.device_id != *device {
+        return Err(DecodeError::WrongDevice {
+            claimed: reading.device_id.to_string(),
+            expected: device.to_string(),
+        });
+    }
+    Ok(reading)
+}
