@@ -111,7 +111,8 @@ fn passes(device: &Device, filter: Filter) -> bool {
     match filter {
         Filter::All => true,
         Filter::Online => device.state == DeviceState::Online,
-        Filter::Offline => device.state != DeviceState::Online,
+        Filter::Offline => device.state == DeviceState::Offline,
+        Filter::Unknown => device.state == DeviceState::Unknown,
         Filter::Anomalies => device.anomalies_24h > 0,
     }
 }

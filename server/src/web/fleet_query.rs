@@ -32,18 +32,21 @@ pub(super) enum Filter {
     All,
     Online,
     Offline,
+    /// Those that have sent readings but never their status.
+    Unknown,
     /// With an anomaly in the last 24 hours.
     Anomalies,
 }
 
 impl Filter {
-    pub(super) const EVERY: [Self; 4] = [Self::All, Self::Online, Self::Offline, Self::Anomalies];
+    pub(super) const EVERY: [Self; 5] = [Self::All, Self::Online, Self::Offline, Self::Unknown, Self::Anomalies];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Online => "online",
             Self::Offline => "offline",
+            Self::Unknown => "unknown",
             Self::Anomalies => "anomalies",
         }
     }

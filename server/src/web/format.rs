@@ -13,13 +13,14 @@ pub(super) fn thousands(number: i64) -> String {
     text
 }
 
-/// A reading's value with the digits that matter: `23.46`, `1,013.2`, `0.00512`.
+/// A reading's value with the digits that matter: `23.50`, `1,013.2`, `0.00512`, and `1` for a whole number. A value
+/// that moves keeps its number of decimals, so that it doesn't jump.
 pub(super) fn reading(value: f64) -> String {
     let magnitude = value.abs();
     let decimals = match magnitude {
-        m if m >= 100_000.0 => 0,
+        m if m >= 100_000.0 || m.fract() == 0.0 => 0,
         m if m >= 100.0 => 1,
-        m if m >= 1.0 || m == 0.0 => 2,
+        m if m >= 1.0 => 2,
         // Three significant digits below one.
         m => (2.0 - m.log10().floor()).clamp(2.0, 9.0) as usize,
     };
@@ -27,10 +28,7 @@ pub(super) fn reading(value: f64) -> String {
     let (whole, fraction) = fixed.split_once('.').unwrap_or((&fixed, ""));
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), thousands);
     let sign = if value < 0.0 && fixed.chars().any(|c| c.is_ascii_digit() && c != '0') { "-" } else { "" };
-    match fraction.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        fraction => format!("{sign}{whole}.{fraction}"),
-    }
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
 /// Bytes with a binary prefix: `1.5 GiB`.
@@ -80,9 +78,9 @@ mod tests {
     fn a_reading_shows_the_digits_that_matter() {
         let cases = [
             (23.456, "23.46"),
-            (23.5, "23.5"),
+            (23.5, "23.50"),
             (-0.0, "0"),
-            (-0.000_000_000_01, "0"),
+            (-0.000_000_000_01, "0.000000000"),
             (1013.25, "1,013.2"),
             (0.005_123, "0.00512"),
             (-12.0, "-12"),

@@ -23,7 +23,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("bytes", format::bytes);
     environment.add_filter("duration", format::duration);
     environment.add_filter("utc", format::utc);
-    environment.add_function("asset", |path: &str| assets::url(path));
+    environment.add_function("asset", |path: &str| Value::from_safe_string(assets::url(path)));
     environment.add_global("server_version", env!("CARGO_PKG_VERSION"));
     for name in Templates::iter() {
         let Some(file) = Templates::get(&name) else { continue };

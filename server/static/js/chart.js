@@ -5,15 +5,15 @@ import { Series } from "./series.js";
 import { now } from "./time.js";
 
 const BUCKETS = 600;
-const HEIGHT = 200;
+const HEIGHT = 190;
 const AXIS_WIDTH = 62;
 const TIMEOUT_MS = 15000;
 /** How often a chart is drawn at most, in milliseconds. */
 const FRAME_MS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 5000 : 500;
 const RANGE_NAMES = { 300: "5 minutes", 3600: "hour", 86400: "24 hours" };
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const clockSeconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockSeconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -40,7 +40,6 @@ export class SensorChart {
     this.text = panel.querySelector(".chart-text");
     this.box.setAttribute("role", "img");
     this.box.setAttribute("aria-label", `Chart of ${this.sensor}`);
-    this.text.id = `chart-text-${crypto.randomUUID()}`;
     this.box.setAttribute("aria-describedby", this.text.id);
     this.readout = document.createElement("p");
     this.readout.className = "readout";
@@ -143,13 +142,13 @@ export class SensorChart {
     const plot = new uPlot({
       width: Math.floor(this.box.clientWidth) || 300,
       height: HEIGHT,
-      padding: [10, 8, 0, 0],
+      padding: [10, 28, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 7, stroke: line, fill: line }, sync: { key: "device" } },
       scales: { x: { time: true }, y: { range: yRange } },
       axes: [
-        { ...axis, space: 90, values: (_, ticks) => ticks.map((t) => (this.seconds > 300 ? clock : clockSeconds).format(t * 1000)) },
-        { ...axis, size: AXIS_WIDTH, space: 34, values: (_, ticks) => ticks.map(reading) },
+        { ...axis, size: 30, space: 80, values: (_, ticks) => ticks.map((t) => (this.seconds > 300 ? clock : clockSeconds).format(t * 1000)) },
+        { ...axis, size: AXIS_WIDTH, space: 34, values: (_, ticks) => ticks.map((t) => t.toLocaleString("en", { maximumSignificantDigits: 6 })) },
       ],
       series: [
         {},

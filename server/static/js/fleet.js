@@ -106,13 +106,12 @@ const seen = new IntersectionObserver((entries) => {
     waiting.push(target);
     work();
   }
-});
+}, { rootMargin: "400px" });
 
 // Links that only change what is shown of the fleet do so in place.
-async function go(url, focusKey) {
+function go(url) {
   history.replaceState(null, "", url);
   refresh(true);
-  return focusKey;
 }
 
 document.addEventListener("click", (event) => {

@@ -4,7 +4,7 @@ const formats = new Map();
 
 function fixed(number, decimals) {
   if (!formats.has(decimals)) {
-    formats.set(decimals, new Intl.NumberFormat("en", { maximumFractionDigits: decimals }));
+    formats.set(decimals, new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
   }
   return formats.get(decimals).format(number);
 }
@@ -16,9 +16,8 @@ export const thousands = (number) => fixed(number, 0);
 export function reading(value) {
   const magnitude = Math.abs(value);
   let decimals = 2;
-  if (magnitude >= 100000) decimals = 0;
+  if (magnitude >= 100000 || Number.isInteger(value)) decimals = 0;
   else if (magnitude >= 100) decimals = 1;
   else if (magnitude > 0 && magnitude < 1) decimals = Math.min(9, Math.max(2, 2 - Math.floor(Math.log10(magnitude))));
-  const text = fixed(value, decimals);
-  return text === "-0" ? "0" : text;
+  return fixed(value, decimals).replace(/^-(?=[0.]*$)/, "");
 }

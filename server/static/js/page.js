@@ -5,9 +5,10 @@ const THEMES = ["system", "light", "dark"];
 
 function setUpTheme() {
   const button = document.getElementById("theme-toggle");
+  const label = button.querySelector(".theme-label");
   const show = () => {
     const theme = document.documentElement.dataset.theme ?? "system";
-    button.textContent = `Theme: ${theme}`;
+    label.textContent = `Theme: ${theme}`;
   };
   button.addEventListener("click", () => {
     const root = document.documentElement;

@@ -22,7 +22,8 @@ export function isGap(times, i, bucketSeconds) {
   return times[i + 1] - times[i] > GAP_FACTOR * Math.max(median(distances), bucketSeconds);
 }
 
-/** Buckets in ascending time: {slot, time, sum, count, min, max, anomaly}; `time` is that of the first reading. */
+/** Buckets in ascending time: {slot, time, sum, count, min, max, anomaly}; `time` is that of the first reading, `anomaly`
+ *  the value of one that is an anomaly, or null. */
 export class Series {
   #buckets = [];
 
@@ -34,16 +35,16 @@ export class Series {
     return this.#buckets.length === 0;
   }
 
-  /** Takes history over from the server: [time, mean, min, max, count, anomalies] for each bucket. */
+  /** Takes history over from the server: [time, mean, min, max, count, anomaly] for each bucket. */
   load(rows) {
-    for (const [time, mean, min, max, count, anomalies] of rows) {
-      this.#put({ slot: this.#slot(time), time, sum: mean * count, count, min, max, anomaly: anomalies > 0 });
+    for (const [time, mean, min, max, count, anomaly] of rows) {
+      this.#put({ slot: this.#slot(time), time, sum: mean * count, count, min, max, anomaly });
     }
   }
 
   /** Adds one reading. */
   add({ timestamp, value, anomaly }) {
-    this.#put({ slot: this.#slot(timestamp), time: timestamp, sum: value, count: 1, min: value, max: value, anomaly });
+    this.#put({ slot: this.#slot(timestamp), time: timestamp, sum: value, count: 1, min: value, max: value, anomaly: anomaly ? value : null });
   }
 
   /** Forgets what is before `time`. */
@@ -60,12 +61,11 @@ export class Series {
     const [times, mean, min, max, marks] = [[], [], [], [], []];
     let gaps = 0;
     buckets.forEach((bucket, i) => {
-      const average = bucket.sum / bucket.count;
       times.push(bucket.time);
-      mean.push(average);
+      mean.push(bucket.sum / bucket.count);
       min.push(bucket.min);
       max.push(bucket.max);
-      if (bucket.anomaly) marks.push([bucket.time, bucket.max - average > average - bucket.min ? bucket.max : bucket.min]);
+      if (bucket.anomaly !== null) marks.push([bucket.time, bucket.anomaly]);
       if (i + 1 < buckets.length && isGap(all, i, this.bucketSeconds)) {
         gaps += 1;
         times.push((bucket.time + all[i + 1]) / 2);
@@ -83,7 +83,7 @@ export class Series {
       min: Math.min(...this.#buckets.map((b) => b.min)),
       max: Math.max(...this.#buckets.map((b) => b.max)),
       latest: newest.sum / newest.count,
-      anomalies: this.#buckets.filter((b) => b.anomaly).length,
+      anomalies: this.#buckets.filter((b) => b.anomaly !== null).length,
     };
   }
 
@@ -105,6 +105,6 @@ export class Series {
     same.count += bucket.count;
     same.min = Math.min(same.min, bucket.min);
     same.max = Math.max(same.max, bucket.max);
-    same.anomaly ||= bucket.anomaly;
+    same.anomaly ??= bucket.anomaly;
   }
 }
