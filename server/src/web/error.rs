@@ -1,7 +1,8 @@
 //! What went wrong, as a page that says what to do next.
 
 use super::render;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use crate::api::problem::Problem;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use minijinja::context;
@@ -74,12 +75,8 @@ impl IntoResponse for PageError {
 /// The fallback of the whole server.
 pub(super) async fn not_found(uri: Uri) -> Response {
     if uri.path().starts_with("/api/") {
-        let body = serde_json::json!({
-            "type": "about:blank", "title": "Not Found", "status": 404,
-            "detail": format!("there is nothing at {}", uri.path()),
-        });
-        let head = [(CONTENT_TYPE, "application/problem+json")];
-        return (StatusCode::NOT_FOUND, head, body.to_string()).into_response();
+        let detail = format!("there is nothing at {}: begin at /api/v1/devices", uri.path());
+        return Problem::new(StatusCode::NOT_FOUND, detail).into_response();
     }
     PageError::NoSuchPage.into_response()
 }
@@ -115,6 +112,6 @@ mod tests {
     async fn an_unknown_api_path_is_answered_as_the_api_does() {
         let response = not_found("/api/v1/nothing".parse().unwrap()).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
-        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
 }

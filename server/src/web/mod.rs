@@ -17,6 +17,7 @@ mod security;
 
 pub use guide::ConnectionGuide;
 
+use crate::api::guard;
 use crate::state::AppState;
 use axum::Router;
 use axum::middleware;
@@ -32,6 +33,7 @@ pub fn router() -> Router<AppState> {
         .route("/favicon.ico", get(assets::favicon))
         .route("/static/{version}/{*path}", get(assets::serve))
         .fallback(error::not_found)
+        .layer(middleware::from_fn(guard::same_origin))
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(security::add_headers))
 }
