@@ -7,6 +7,8 @@
 pub mod certificate;
 pub mod cli;
 pub mod config;
+pub mod data_dir;
 pub mod embedded;
 pub mod endpoints;
 pub mod run;
+pub mod tls;
