@@ -171,12 +171,12 @@ fn what_is_not_toml_is_named_with_file_line_and_column() {
 fn an_unknown_section_is_an_error_with_a_suggestion() {
     let folders = Folders::with(&[("etc/10.toml", "# broker\n[mqqt]\nhost = 'broker'\n")]);
     let expected = "etc/10.toml:2:2: unknown section [mqqt] (did you mean mqtt?); \
-                    expected one of device, mqtt, log, sensor, wasm, ml, uplink, update";
+                    expected one of device, mqtt, log, sensor, wasm, ml, uplink, update; rename or remove it";
     assert_eq!(folders.problem::<Config>(), expected);
 
     let folders = Folders::with(&[("etc/10.toml", "x = 1\n")]);
     let expected = "etc/10.toml:1:1: unknown section [x]; \
-                    expected one of device, mqtt, log, sensor, wasm, ml, uplink, update";
+                    expected one of device, mqtt, log, sensor, wasm, ml, uplink, update; rename or remove it";
     assert_eq!(folders.problem::<Config>(), expected);
 }
 
@@ -188,11 +188,14 @@ fn an_unknown_key_is_an_error_with_a_suggestion_in_the_file_that_has_it() {
         ("data/10.toml", "sensor.ring_capacity = 3"),
     ]);
     let expected = "etc/10.toml:3:1: unknown key sensor.ring_capasity (did you mean ring_capacity?); \
-                    expected one of ring_capacity, buses, sensors";
+                    expected one of ring_capacity, buses, sensors; rename or remove it";
     assert_eq!(folders.problem::<Config>(), expected);
 
     let folders = Folders::with(&[("etc/10.toml", "[device]\nserial = 2")]);
-    assert_eq!(folders.problem::<Config>(), "etc/10.toml:2:1: unknown key device.serial; expected id");
+    assert_eq!(
+        folders.problem::<Config>(),
+        "etc/10.toml:2:1: unknown key device.serial; expected id; rename or remove it"
+    );
 }
 
 #[test]
@@ -220,6 +223,33 @@ fn a_wrong_value_is_named_in_the_file_that_it_is_from() {
     assert_eq!(
         wrong("[sensor]\nbuses = [\n  1,\n  'two',\n]"),
         "etc/10.toml:4:3: sensor.buses.1: expected an integer from 0 to 255, found the string \"two\"; correct it there"
+    );
+}
+
+#[test]
+fn a_fault_in_a_tagged_table_is_named_with_its_key() {
+    let wrong = |text: &str| {
+        let files = [("usr/10.toml", "[sensor.sensors.A]\ndriver = 'tmp105'\naddress = 0x48"), ("etc/10.toml", text)];
+        Folders::with(&files).problem::<Config>()
+    };
+    assert_eq!(
+        wrong("[sensor.sensors.A]\naddress = 'x'"),
+        "etc/10.toml:2:1: sensor.sensors.A.address: expected an integer from 0 to 255, found the string \"x\"; \
+         correct it there"
+    );
+    assert_eq!(
+        wrong("[sensor.sensors.A]\nadress = 1"),
+        "etc/10.toml:2:1: unknown key sensor.sensors.A.adress (did you mean address?); expected address; \
+         rename or remove it"
+    );
+    assert_eq!(
+        wrong("[sensor.sensors.A]\ndriver = 'tmp15'"),
+        "etc/10.toml:2:1: sensor.sensors.A.driver: expected one of tmp105, simulated, found the string \"tmp15\"; \
+         correct it there"
+    );
+    assert_eq!(
+        wrong("[sensor.sensors.B]\ndriver = 'simulated'"),
+        "sensor.sensors.B.mean is missing: expected in one of usr/*.toml, etc/*.toml, data/*.toml; add it there"
     );
 }
 
