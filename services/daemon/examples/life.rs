@@ -11,6 +11,7 @@ use microkernel_daemon::{
 };
 use serde::{Deserialize, Serialize};
 use std::{process::ExitCode, time::Duration};
+use tokio::time::MissedTickBehavior;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Config {
@@ -37,6 +38,7 @@ async fn live(daemon: Daemon) -> anyhow::Result<()> {
     let stall_after = setting("LIFE_STALL_AFTER").unwrap_or(u64::MAX);
     let mut rounds = 0;
     let mut round = tokio::time::interval(Duration::from_millis(5));
+    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = daemon.shutdown().cancelled() => break,

@@ -189,8 +189,8 @@ fn the_watchdog_is_fed_while_there_is_progress_and_not_longer() {
         manager.expect("WATCHDOG=1\n");
     }
     manager.socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let more = std::iter::from_fn(|| manager.hear()).count();
-    assert!(more < 12, "60 rounds of 5 ms are fed at most every 50 ms, but {more} more came");
+    let more = std::iter::from_fn(|| manager.hear()).take(100).count();
+    assert!(4 + more <= 60, "60 rounds of work made progress, but it was fed {} times", 4 + more);
 
     // It lives and answers; only the work makes no progress.
     manager.socket.set_read_timeout(Some(DEADLINE)).unwrap();
