@@ -8,6 +8,7 @@ pub mod guard;
 mod parameters;
 pub mod problem;
 mod readiness;
+mod series;
 mod telemetry;
 
 use crate::state::AppState;
@@ -27,6 +28,7 @@ pub fn router() -> Router<AppState> {
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::find))
         .route("/devices/{id}/telemetry", get(telemetry::history))
+        .route("/devices/{id}/series", get(series::series))
         .route("/devices/{id}/commands", get(commands::list).post(commands::create))
         .route("/devices/{id}/commands/{command_id}", get(commands::find))
         .route("/events", get(events::stream))

@@ -1,6 +1,7 @@
 //! Readings: how they are stored and read back.
 
 mod codes;
+pub mod series;
 pub(crate) mod store;
 
 pub use store::history;

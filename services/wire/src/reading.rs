@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// The first seven fields are the original platform's; a message with those alone, in any order, is valid. `unit`,
 /// `anomaly` and `confidence` may be missing too. What is absent is not serialized.
 ///
-/// Every number is finite: JSON has no NaN or infinity, and a number too large for a double is refused.
+/// Every number that was decoded is finite: JSON has no NaN or infinity, and one too large for a double is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// The device, the same as in the topic.

@@ -1,6 +1,7 @@
 //! The telemetry payload: one reading or an array of readings.
 
-use crate::{DecodeError, DeviceId, Reading, decode_json};
+use crate::error::{checked_text, decode_any, decode_object};
+use crate::{DecodeError, DeviceId, Reading};
 use serde_json::value::RawValue;
 
 /// The longest payload that is decoded: about 1,000 readings in one message.
@@ -30,14 +31,15 @@ pub struct Rejection {
 /// [`DecodeError`] when the payload as a whole is too long or is not JSON. What is wrong with one element only is in
 /// [`Telemetry::rejected`].
 pub fn decode_telemetry(device: &DeviceId, payload: &[u8]) -> Result<Telemetry, DecodeError> {
-    let is_array = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    if !is_array {
-        return decode_reading(device, payload).map(|reading| Telemetry { readings: vec![reading], rejected: vec![] });
+    let text = checked_text(payload)?;
+    if !text.trim_ascii_start().starts_with('[') {
+        return decode_reading(device, text).map(|reading| Telemetry { readings: vec![reading], rejected: vec![] });
     }
-    let elements: Vec<Box<RawValue>> = decode_json(payload)?;
+    // Elements are cut out first and decoded one by one, so that each can fail alone.
+    let elements: Vec<Box<RawValue>> = decode_any(text)?;
     let mut telemetry = Telemetry { readings: Vec::with_capacity(elements.len()), rejected: vec![] };
     for (index, element) in elements.iter().enumerate() {
-        match decode_reading(device, element.get().as_bytes()) {
+        match decode_reading(device, element.get()) {
             Ok(reading) => telemetry.readings.push(reading),
             Err(error) => telemetry.rejected.push(Rejection { index, error: error.within(index) }),
         }
@@ -46,6 +48,9 @@ pub fn decode_telemetry(device: &DeviceId, payload: &[u8]) -> Result<Telemetry, 
 }
 
 /// Encodes readings: one as an object, any other number as an array.
+///
+/// A value that is not finite becomes `null`, JSON having no word for it, and is refused by the receiver; a producer
+/// does not make a reading of it.
 pub fn encode_telemetry(readings: &[Reading]) -> Vec<u8> {
     let json = match readings {
         [one] => serde_json::to_vec(one),
@@ -54,14 +59,15 @@ pub fn encode_telemetry(readings: &[Reading]) -> Vec<u8> {
     json.unwrap_or_else(|error| unreachable!("a reading has only string keys and finite numbers: {error}"))
 }
 
-fn decode_reading(device: &DeviceId, json: &[u8]) -> Result<Reading, DecodeError> {
-    let reading: Reading = decode_json(json)?;
+fn decode_reading(device: &DeviceId, json: &str) -> Result<Reading, DecodeError> {
+    let reading: Reading = decode_object(json)?;
     if let Some(confidence) = reading.confidence.filter(|c| !(0.0..=1.0).contains(c)) {
         let reason = format!("{confidence} is not a confidence: expected 0 to 1");
-        return Err(DecodeError::Invalid { path: "confidence".to_owned(), reason });
+        return Err(DecodeError::invalid("confidence", reason));
     }
     if reading.device_id != *device {
         return Err(DecodeError::WrongDevice {
+            path: "device_id".to_owned(),
             claimed: reading.device_id.to_string(),
             expected: device.to_string(),
         });

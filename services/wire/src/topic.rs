@@ -39,7 +39,8 @@ impl FromStr for Topic {
     type Err = TopicError;
     fn from_str(text: &str) -> Result<Self, TopicError> {
         let unknown = || TopicError::Unknown(text.chars().take(80).collect());
-        let (device, channel) = text.strip_prefix("devices/").and_then(|rest| rest.split_once('/')).ok_or_else(unknown)?;
+        let (device, channel) =
+            text.strip_prefix("devices/").and_then(|rest| rest.split_once('/')).ok_or_else(unknown)?;
         let channel = Channel::ALL.into_iter().find(|c| c.as_str() == channel).ok_or_else(unknown)?;
         Ok(Self { device: device.parse()?, channel })
     }
