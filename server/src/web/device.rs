@@ -36,9 +36,13 @@ async fn page(
     let device = registry::find(&app.pool, app.organisation, id.as_str()).await?.ok_or_else(no_such_device)?;
     let mut commands = commands::list(&app.pool, app.organisation, id.as_str()).await?.unwrap_or_default();
     commands.truncate(COMMANDS);
-    render::page(status, "device.html", context! {
-        device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
-    })
+    render::page(
+        status,
+        "device.html",
+        context! {
+            device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
+        },
+    )
 }
 
 /// `POST /devices/{id}/commands`: sends what the form says. A script that asks for JSON gets the command object, or
@@ -49,8 +53,10 @@ pub(super) async fn send_command(
     headers: HeaderMap,
     Form(form): Form<CommandForm>,
 ) -> Result<Response, PageError> {
-    let wants_json =
-        headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|types| types.contains("application/json"));
+    let wants_json = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|types| types.contains("application/json"));
     let result = send(&app, &id, &form).await;
     match result {
         Ok(command) if wants_json => Ok((StatusCode::ACCEPTED, axum::Json(command)).into_response()),
@@ -61,12 +67,10 @@ pub(super) async fn send_command(
 }
 
 async fn send(app: &AppState, id: &str, form: &CommandForm) -> Result<CommandRecord, Refusal> {
-    let refusal = |status, failure: &str| Refusal { status, errors: FieldErrors::new(), failure: Some(failure.to_owned()) };
-    let (command, payload) = form.parse().map_err(|errors| Refusal {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        errors,
-        failure: None,
-    })?;
+    let refusal =
+        |status, failure: &str| Refusal { status, errors: FieldErrors::new(), failure: Some(failure.to_owned()) };
+    let (command, payload) =
+        form.parse().map_err(|errors| Refusal { status: StatusCode::UNPROCESSABLE_ENTITY, errors, failure: None })?;
     match app.commands.create(app.organisation, id, &command, &payload).await {
         Ok(Some(record)) => Ok(record),
         Ok(None) => Err(refusal(StatusCode::NOT_FOUND, "This server knows no such device.")),

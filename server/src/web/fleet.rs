@@ -95,9 +95,7 @@ fn links(query: &FleetQuery, order: Order, page: usize) -> Value {
         .collect();
     let order: BTreeMap<_, _> = Column::EVERY
         .into_iter()
-        .map(|column| {
-            (column.as_str(), query.href(|q| (q.order, q.page) = (Some(order.after_click(column)), 1)))
-        })
+        .map(|column| (column.as_str(), query.href(|q| (q.order, q.page) = (Some(order.after_click(column)), 1))))
         .collect();
     context! {
         filter, view, order,
