@@ -14,6 +14,10 @@ pub const DEFAULT_MQTTS_PORT: u16 = 8883;
 /// The port of `mqtt://` when the URL names none.
 const DEFAULT_MQTT_PORT: u16 = 1883;
 
+/// The group in which the servers of a broker that runs already share their subscriptions. That broker's access rules
+/// must keep devices out of it.
+const SHARE_GROUP: &str = "ingest";
+
 /// Why the command line or the environment is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -97,6 +101,8 @@ pub struct BrokerAddress {
     pub port: u16,
     /// The files for TLS with a client certificate; none only for a broker on loopback.
     pub tls: Option<TlsFiles>,
+    /// The group that the servers of this broker share their subscriptions in.
+    pub share_group: String,
 }
 
 /// PEM files of a TLS client that proves who it is by a certificate.
@@ -187,7 +193,7 @@ fn broker(arguments: ServeArguments) -> Result<Broker, ConfigError> {
             format!("mqtt:// (no TLS) is for a broker on this machine only, and {host:?} is not: use mqtts://");
         return Err(ConfigError::MqttUrl(reason));
     };
-    Ok(Broker::External(BrokerAddress { host, port, tls }))
+    Ok(Broker::External(BrokerAddress { host, port, tls, share_group: SHARE_GROUP.to_owned() }))
 }
 
 /// Splits `host[:port]`, where an IPv6 address is in brackets. The error never repeats the input: it may hold a

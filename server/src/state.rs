@@ -4,7 +4,8 @@ use crate::commands::CommandDispatcher;
 use crate::config::BrokerAddress;
 use crate::ingest;
 use crate::live::Live;
-use crate::mqtt::{self, MqttError};
+use crate::mqtt;
+use crate::tls::TlsError;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +50,7 @@ impl AppState {
         client_id: &str,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
-    ) -> Result<Self, MqttError> {
+    ) -> Result<Self, TlsError> {
         let organisation = OrganisationId::DEFAULT;
         let live = Live::start(pool.clone(), tasks, shutdown.clone());
         let (commands, dispatch) = CommandDispatcher::new(pool.clone(), live.clone());
@@ -59,6 +60,7 @@ impl AppState {
             organisation,
             live: live.clone(),
             commands: commands.clone(),
+            share_group: broker.share_group.clone(),
             settings: ingest::Settings::default(),
         };
         let connected = ingest.start(mqtt::options(broker, client_id)?, tasks, shutdown.clone());
