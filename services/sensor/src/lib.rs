@@ -13,6 +13,8 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod driver;
 pub mod quantity;
 pub mod ring;
 pub mod schedule;
+pub mod settings;
