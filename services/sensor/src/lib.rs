@@ -12,13 +12,17 @@
 //! - [`recorder`]: stamps with the [`clock`], numbers and keeps readings in the [`ring`].
 
 pub mod backoff;
+pub mod cli;
 pub mod clock;
+pub mod config_files;
 pub mod driver;
 pub mod quantity;
 pub mod recorder;
 pub mod ring;
 pub mod roster;
+pub mod run;
 pub mod schedule;
+pub mod service;
 pub mod settings;
 pub mod state;
 pub mod worker;
