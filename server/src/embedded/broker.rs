@@ -17,7 +17,7 @@ use crate::tls::{TlsError, client_config};
 use nix::sys::signal::Signal;
 use rustls_pki_types::ServerName;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,8 @@ const PACKET_MAX_BYTES: u32 = MESSAGE_MAX_BYTES + (1 << 17);
 /// of the server, in whatever way, makes it save.
 const SAVE_INTERVAL_SECONDS: u32 = 10;
 
+/// How often another port is tried when one is lost to another program.
+const PORT_ATTEMPTS: u32 = 3;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const ENDING: Ending = Ending { polite: Signal::SIGTERM, patience: Duration::from_secs(20), harsh: Signal::SIGKILL };
@@ -118,24 +120,33 @@ impl EmbeddedBroker {
             Requested::Explicit(port) => Requested::Explicit(address(port)),
             Requested::Default(port) => Requested::Default(address(port)),
         };
-        // Held until just before mosquitto takes it.
-        let listener = ports::bind("the broker", "--mqtt-port", asked, remembered_port)?;
-        let port = listener.local_addr().map_err(at(&dir))?.port();
-
         private_dir(&dir).map_err(at(&dir))?;
         authority.equip_broker(&dir)?;
-        for (path, text) in [(config.clone(), configuration(&dir, port)), (dir.join("acl"), access())] {
-            write_at_once(&path, text.as_bytes(), 0o600).map_err(at(&path))?;
-        }
-        identity.own(&dir).map_err(at(&dir))?;
-        drop(listener);
-
-        tracing::info!("starting the broker (mosquitto) on port {port} …");
+        write(&dir.join("acl"), &access())?;
         let tls = authority.server_client()?;
         let connector = TlsConnector::from(Arc::new(client_config(&tls)?));
-        let service = Mosquitto { program, identity, config, address: address(port), connector };
-        let supervised = host.start(service, "mosquitto").await?;
-        Ok(Self { supervised, port, tls })
+
+        let mut attempt = 1;
+        loop {
+            let listener = ports::bind("the broker", "--mqtt-port", asked, remembered_port)?;
+            let address = listener.local_addr().map_err(at(&dir))?;
+            write(&config, &configuration(&dir, address.port()))?;
+            identity.own(&dir).map_err(at(&dir))?;
+            // Only now, so that mosquitto can take it.
+            drop(listener);
+
+            tracing::info!("starting the broker (mosquitto) on port {} …", address.port());
+            let (program, identity, config) = (program.clone(), identity.clone(), config.clone());
+            let service = Mosquitto { program, identity, config, address, connector: connector.clone() };
+            match host.start(service, "mosquitto").await {
+                Ok(supervised) => return Ok(Self { supervised, port: address.port(), tls }),
+                // Another program was quicker than mosquitto; the next look at the port will tell.
+                Err(StartError::Ended { .. }) if attempt < PORT_ATTEMPTS && TcpListener::bind(address).is_err() => {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// How the server itself reaches the broker.
@@ -239,6 +250,10 @@ async fn end_stale(config: &Path) -> Result<(), BrokerError> {
     let Some(pid) = find_by_argument("-c", config) else { return Ok(()) };
     tracing::warn!("ending the mosquitto (process {pid}) that an earlier server left …");
     if ENDING.apply_to(pid).await { Ok(()) } else { Err(BrokerError::Stale(pid)) }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), BrokerError> {
+    write_at_once(path, text.as_bytes(), 0o600).map_err(at(path))
 }
 
 /// Names the file in an error.

@@ -153,6 +153,7 @@ mod tests {
     #[test]
     fn a_private_folder_closes_what_is_below_it() {
         let private = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(private.path(), PermissionsExt::from_mode(0o700)).unwrap();
         let data = private.path().join("a/b");
         std::fs::create_dir_all(&data).unwrap();
         assert_eq!(closed_parent(&data).as_deref(), Some(private.path()));

@@ -120,10 +120,12 @@ fn listening_socket(port: u16) -> Option<String> {
 /// A process that holds the file, as `process 12 (nginx)`.
 fn process_with(link: &str) -> Option<String> {
     std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        // Not `/proc/self`.
+        let id: u32 = process.file_name().to_str()?.parse().ok()?;
         let holds = |file: std::fs::DirEntry| file.path().read_link().is_ok_and(|target| target.as_os_str() == link);
         std::fs::read_dir(process.path().join("fd")).ok()?.flatten().any(holds).then_some(())?;
         let name = std::fs::read_to_string(process.path().join("comm")).ok()?;
-        Some(format!("process {} ({})", process.file_name().to_string_lossy(), name.trim()))
+        Some(format!("process {id} ({})", name.trim()))
     })
 }
 

@@ -9,6 +9,7 @@ use microkernel_bus::{
     zbus::{self, fdo},
 };
 use std::{
+    os::unix::net::UnixStream,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -33,8 +34,8 @@ impl MessageBus {
             .spawn()
             .expect("dbus-daemon did not start; install the package dbus-daemon");
         let started = Instant::now();
-        while !socket.exists() {
-            assert!(started.elapsed() < DEADLINE, "dbus-daemon has not made its socket");
+        while UnixStream::connect(&socket).is_err() {
+            assert!(started.elapsed() < DEADLINE, "dbus-daemon does not listen");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Self { address, daemon, _dir: dir }
@@ -82,6 +83,15 @@ impl FeedBackend for Empty {
     }
 }
 
+/// The bus notices only after a while that a connection was closed.
+async fn wait_for_absence(feed: &FeedProxy<'_>) {
+    let waiting_since = Instant::now();
+    while !feed.epoch().await.is_err_and(|error| error.is_absent()) {
+        assert!(waiting_since.elapsed() < DEADLINE, "the name still has an owner");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[tokio::test]
 async fn an_absent_service_is_told_from_a_failing_one() {
     let bus = MessageBus::start().await;
@@ -108,6 +118,7 @@ async fn the_same_proxy_and_subscription_serve_after_a_restart() {
         let hint = tokio::time::timeout(DEADLINE, hints.next()).await.unwrap().unwrap();
         assert_eq!(hint.args().unwrap().newest_seq, 7);
         served.connection().clone().close().await.unwrap();
+        wait_for_absence(&feed).await;
     }
 }
 
@@ -123,12 +134,24 @@ async fn a_name_that_is_taken_is_an_error() {
 async fn a_call_that_hangs_ends_at_the_callers_deadline() {
     let bus = MessageBus::start().await;
     let _served = sensor::serve(at(&bus.address), Empty { epoch: "first" }).await.unwrap();
-    let caller = at(&bus.address).method_timeout(Duration::from_millis(50)).build().await.unwrap();
+    let caller = at(&bus.address).build().await.unwrap();
+    let feed = FeedProxy::uncached(&caller).await.unwrap();
+
+    let hanging = tokio::time::timeout(Duration::from_millis(50), feed.set_interval("Temperature", 1.0)).await;
+    assert!(hanging.is_err(), "{hanging:?}");
+    assert_eq!(feed.epoch().await.unwrap(), "first", "the connection is still good");
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_ends_at_the_connections_deadline() {
+    let bus = MessageBus::start().await;
+    let _served = sensor::serve(at(&bus.address), Empty { epoch: "first" }).await.unwrap();
+    // Long enough for the calls that make the connection, on a machine that is busy.
+    let caller = at(&bus.address).method_timeout(Duration::from_secs(2)).build().await.unwrap();
     let feed = FeedProxy::uncached(&caller).await.unwrap();
 
     let error = feed.set_interval("Temperature", 1.0).await.unwrap_err();
     assert!(matches!(&error, Error::Bus(zbus::Error::InputOutput(e)) if e.kind() == std::io::ErrorKind::TimedOut));
-    assert_eq!(feed.epoch().await.unwrap(), "first", "the connection is still good");
 }
 
 #[tokio::test]
