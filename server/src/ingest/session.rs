@@ -5,7 +5,7 @@
 //! receive maximum (MQTT 5, section 3.1.2.11.3), beyond which the broker sends nothing that wants an acknowledgement.
 
 use crate::mqtt::{Backoff, explain};
-use microkernel_wire::{Channel, MAX_PAYLOAD_BYTES};
+use microkernel_wire::Channel;
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode};
@@ -16,12 +16,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Messages that the broker sends before one of them is acknowledged.
-const RECEIVE_MAXIMUM: u16 = 1_000;
+const RECEIVE_MAXIMUM: u16 = 500;
 /// Those, and as many again of QoS 0, which the receive maximum does not bound.
 pub(super) const CHANNEL_CAPACITY: usize = 2 * RECEIVE_MAXIMUM as usize;
-/// The largest packet that the broker may send: larger than the largest payload, so that one that is too large by
-/// little is seen and counted; beyond that the broker drops it.
-const MAX_PACKET_BYTES: u32 = 2 * MAX_PAYLOAD_BYTES as u32;
+/// The largest packet that the broker may send; it drops a larger one silently (MQTT 5, section 3.1.2.11.4). So this is
+/// what the embedded broker accepts from devices: a payload that is too large to be decoded is seen here, and counted.
+const MAX_PACKET_BYTES: u32 = (1 << 20) + (1 << 17);
 /// The broker keeps the session, and what came meanwhile, for so long after the connection is lost.
 const SESSION_EXPIRY_SECONDS: u32 = 7 * 86_400;
 /// A connection that lasted so long counts as a success: the next pause is short again.
