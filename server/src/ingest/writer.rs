@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// A batch ends when its payloads have so many bytes; what has arrived meanwhile is the next one. There is no timer:
-/// an idle server stores a message at once, a busy one finds many waiting.
+/// A batch ends when its payloads have so many bytes, or with so many messages; what has arrived meanwhile is the next
+/// one. There is no timer: an idle server stores a message at once, a busy one finds many waiting.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_MESSAGES: usize = 2_000;
 /// The database takes a batch within this time, or it is tried again.
 const STORE: Duration = Duration::from_secs(60);
 /// Bounds of the pause while the database is away.
@@ -176,6 +177,7 @@ fn batch(first: Delivery, incoming: &mut mpsc::Receiver<Delivery>) -> Vec<Delive
     let mut bytes = first.publish.payload.len();
     let mut batch = vec![first];
     while bytes < BATCH_BYTES
+        && batch.len() < BATCH_MESSAGES
         && let Ok(next) = incoming.try_recv()
     {
         bytes += next.publish.payload.len();
