@@ -18,6 +18,7 @@ pub mod live;
 pub mod mqtt;
 pub mod registry;
 pub mod rejections;
+pub mod router;
 pub mod run;
 pub mod state;
 pub mod telemetry;

@@ -60,6 +60,7 @@ impl AppState {
             organisation,
             live: live.clone(),
             commands: commands.clone(),
+            share_group: broker.share_group.clone(),
             settings: ingest::Settings::default(),
         };
         let connected = ingest.start(mqtt::options(broker, client_id)?, tasks, shutdown.clone());

@@ -54,6 +54,8 @@ pub struct Ingest {
     pub live: Live,
     /// Is told when a device comes online.
     pub commands: CommandDispatcher,
+    /// The group that the servers of one broker share their subscriptions in.
+    pub share_group: String,
     /// How what arrives is judged.
     pub settings: Settings,
 }
@@ -72,7 +74,8 @@ impl Ingest {
         let written = CancellationToken::new();
         let plausible = PlausibleTime { oldest: self.settings.oldest, newest: self.settings.newest };
         let client_id = options.client_id();
-        let session = session::Session { options: session::options(options), deliveries, connected };
+        let share_group = self.share_group.clone();
+        let session = session::Session { options: session::options(options), share_group, deliveries, connected };
         let writer = writer::Writer::new(self, client_id, plausible);
         let session_end = written.clone();
         tasks.spawn(async move { session.run(session_end).await });

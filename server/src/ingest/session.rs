@@ -27,8 +27,6 @@ pub(super) const CHANNEL_CAPACITY: usize = u16::MAX as usize + UNACKNOWLEDGED_MA
 const MAX_PACKET_BYTES: u32 = (1 << 20) + (1 << 17);
 /// The broker keeps the session, and what came meanwhile, for so long after the connection is lost.
 const SESSION_EXPIRY_SECONDS: u32 = 7 * 86_400;
-/// The group that the servers of one broker share their subscriptions in.
-const SHARE_GROUP: &str = "ingest";
 /// A connection that lasted so long counts as a success: the next pause is short again.
 const STABLE: Duration = Duration::from_secs(10);
 /// Acknowledgements leave within this time at shutdown.
@@ -81,6 +79,7 @@ pub(super) fn options(mut options: MqttOptions) -> MqttOptions {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) options: MqttOptions,
+    pub(super) share_group: String,
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) connected: watch::Sender<bool>,
 }
@@ -122,7 +121,7 @@ impl Session {
                 }
             };
             match event {
-                Event::Incoming(Packet::ConnAck(_)) => client.try_subscribe_many(subscriptions())?,
+                Event::Incoming(Packet::ConnAck(_)) => client.try_subscribe_many(subscriptions(&self.share_group))?,
                 Event::Incoming(Packet::SubAck(answer)) => self.subscribed(&answer.return_codes)?,
                 Event::Incoming(Packet::Publish(publish)) => self.deliver(publish, &client)?,
                 _ => {}
@@ -131,7 +130,7 @@ impl Session {
     }
 
     fn subscribed(&self, answers: &[SubscribeReasonCode]) -> Result<(), SessionError> {
-        for (filter, answer) in subscriptions().into_iter().zip(answers) {
+        for (filter, answer) in subscriptions(&self.share_group).into_iter().zip(answers) {
             if !matches!(answer, SubscribeReasonCode::Success(_)) {
                 return Err(SessionError::Refused { filter: filter.path, reason: *answer });
             }
@@ -174,13 +173,13 @@ async fn farewell(events: &mut EventLoop) {
 /// Telemetry, health and responses are shared by all servers. Status is not: every server gets every status, so that
 /// each applies one device's in order, and gets the retained ones on connecting, which a shared subscription never
 /// does (MQTT 5, section 4.8.2) and which make good whatever was missed.
-fn subscriptions() -> Vec<Filter> {
+fn subscriptions(share_group: &str) -> Vec<Filter> {
     Channel::UP
         .into_iter()
         .map(|channel| {
             let path = match channel {
                 Channel::Status => channel.filter(),
-                _ => channel.shared_filter(SHARE_GROUP),
+                _ => channel.shared_filter(share_group),
             };
             Filter {
                 path,

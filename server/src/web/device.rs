@@ -107,3 +107,67 @@ impl Refusal {
         (self.status, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn html(device: serde_json::Value) -> String {
+        let (commands, form, errors) = (Vec::<CommandRecord>::new(), CommandForm::default(), FieldErrors::new());
+        let context = context! {
+            device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors),
+            failure => None::<&str>,
+        };
+        let html = render::text("device.html", context).unwrap();
+        html.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn device() -> serde_json::Value {
+        json!({
+            "id": "device-001", "state": "online", "state_changed_at": "2026-01-01T00:00:00.000Z", "version": null,
+            "slot": null, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000Z", "anomalies_24h": 0,
+            "sensors": [], "rejected": 0, "health": null, "health_at": null, "ledger": [], "rejections": [],
+        })
+    }
+
+    #[test]
+    fn a_device_that_has_said_nothing_yet_has_a_page() {
+        let html = html(device());
+        for text in ["sent no readings yet", "No health report yet", "No numbered readings yet", "not reported"] {
+            assert!(html.contains(text), "{text}: {html}");
+        }
+    }
+
+    #[test]
+    fn missing_readings_are_told_in_words() {
+        let mut device = device();
+        device["ledger"] = json!([{
+            "boot_id": "0190b5e2-5b3c-7b1e-9d7e-000000000000", "received": 1042, "duplicates": 0, "late": 0, "missing": 4,
+            "gaps": [[512, 514], [600, 600]],
+        }]);
+        assert!(html(device).contains("1,042 received, 4 missing</span>: 512–514, 600."));
+    }
+
+    #[test]
+    fn a_service_that_is_not_well_says_why() {
+        let mut device = device();
+        device["health_at"] = json!("2026-01-01T00:00:00.000Z");
+        device["health"] = json!({
+            "memory": { "total_bytes": 1_073_741_824, "available_bytes": 268_435_456 },
+            "services": { "sensor": { "state": "degraded", "detail": "Light: no answer from 1-0023 (ENXIO)" } },
+        });
+        let html = html(device);
+        assert!(html.contains("no answer from 1-0023 (ENXIO)") && html.contains("75 %"), "{html}");
+    }
+
+    #[test]
+    fn a_rejected_sample_is_text() {
+        let mut device = device();
+        device["rejections"] = json!([{
+            "kind": "invalid", "count": 3, "last_reason": "value: expected a number", "last_at": "2026-01-01T00:00:00.000Z",
+            "last_topic": "devices/device-001/telemetry", "last_sample": "<img src=x>",
+        }]);
+        assert!(html(device).contains("&lt;img src=x&gt;"));
+    }
+}
