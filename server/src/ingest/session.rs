@@ -9,7 +9,7 @@ use microkernel_wire::Channel;
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::{AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -52,7 +52,7 @@ impl Delivery {
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     #[error("{}", explain(.0))]
-    Connection(#[from] ConnectionError),
+    Connection(#[from] Box<ConnectionError>),
     #[error(
         "the broker refuses the subscription {filter}: {reason:?}: allow this server to read devices/# in its access list"
     )]
@@ -60,7 +60,7 @@ enum SessionError {
     #[error("the broker uses a packet identifier again that was not acknowledged")]
     Flooded,
     #[error("the connection can't be used: {0}")]
-    Client(#[from] rumqttc::v5::ClientError),
+    Client(#[from] Box<ClientError>),
 }
 
 /// The options of a persistent session whose messages are acknowledged by hand.
@@ -113,15 +113,18 @@ impl Session {
         let (client, mut events) = AsyncClient::new(self.options.clone(), CHANNEL_CAPACITY);
         loop {
             let event = tokio::select! {
-                event = events.poll() => event?,
+                event = events.poll() => event.map_err(Box::new)?,
                 () = written.cancelled() => {
                     // Behind the acknowledgements in the same queue.
-                    client.try_disconnect()?;
-                    return Ok(farewell(&mut events).await);
+                    client.try_disconnect().map_err(Box::new)?;
+                    farewell(&mut events).await;
+                    return Ok(());
                 }
             };
             match event {
-                Event::Incoming(Packet::ConnAck(_)) => client.try_subscribe_many(subscriptions(&self.share_group))?,
+                Event::Incoming(Packet::ConnAck(_)) => {
+                    client.try_subscribe_many(subscriptions(&self.share_group)).map_err(Box::new)?
+                }
                 Event::Incoming(Packet::SubAck(answer)) => self.subscribed(&answer.return_codes)?,
                 Event::Incoming(Packet::Publish(publish)) => self.deliver(publish, &client)?,
                 _ => {}

@@ -89,20 +89,19 @@ impl Writer {
         shutdown: &CancellationToken,
     ) -> Result<(), Abandoned> {
         // A stack, the earlier half on top: the order of arrival is kept.
-        let mut waiting = vec![0..messages.len()];
-        while let Some(range) = waiting.pop() {
-            match self.store_persistently(&messages[range.clone()], now, shutdown).await? {
+        let mut waiting = vec![(0, messages.len())];
+        while let Some((index, end)) = waiting.pop() {
+            match self.store_persistently(&messages[index..end], now, shutdown).await? {
                 None => {}
-                Some(error) if range.len() == 1 => {
-                    let index = range.start;
+                Some(error) if end - index == 1 => {
                     let refused = messages[index].refused_by_database(packet(&batch[index]), now, &error);
                     if let Some(error) = self.store_persistently(&[refused], now, shutdown).await? {
                         tracing::error!("a message was lost: not even its refusal can be stored: {error}");
                     }
                 }
                 Some(_) => {
-                    let middle = range.start + range.len() / 2;
-                    waiting.extend([middle..range.end, range.start..middle]);
+                    let middle = index + (end - index) / 2;
+                    waiting.extend([(middle, end), (index, middle)]);
                 }
             }
         }
