@@ -44,6 +44,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        // The first of a process wins; what a failed test logged is shown with it.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::DEBUG).try_init();
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::prepare(folder.path()).unwrap();
         let host = Host::new(&data, CancellationToken::new()).unwrap();

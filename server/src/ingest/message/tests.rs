@@ -59,7 +59,8 @@ fn a_bad_element_never_stops_the_good_ones() {
 #[test]
 fn what_cannot_be_understood_is_refused_with_its_kind() {
     let long = vec![b' '; microkernel_wire::MAX_PAYLOAD_BYTES + 1];
-    let cases: [(&str, &[u8], &str); 7] = [
+    let cases: [(&str, &[u8], &str); 8] = [
+        ("devices/d1/status", br#"{"state":"online","version":"1\u0000"}"#, "invalid"),
         ("devices/d1/telemetry", b"{not json", "invalid"),
         ("devices/d1/telemetry", b"", "invalid"),
         ("devices/d1/telemetry", &long, "too_large"),
@@ -77,10 +78,11 @@ fn what_cannot_be_understood_is_refused_with_its_kind() {
 }
 
 #[test]
-fn nul_does_not_reach_the_database() {
-    let message = decoded("devices/d1/status", br#"{"state":"online","version":"1\u0000"}"#);
+fn long_texts_are_cut() {
+    let status = format!(r#"{{"state":"online","version":"{}"}}"#, "1".repeat(1_000));
+    let message = decoded("devices/d1/status", status.as_bytes());
     let Content::Status(status) = message.content else { panic!("{message:?}") };
-    assert_eq!(status.version.unwrap(), "1\u{fffd}");
+    assert_eq!(status.version.unwrap().len(), SHORT_TEXT);
 }
 
 proptest! {
