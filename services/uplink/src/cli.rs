@@ -10,10 +10,10 @@ use std::process::ExitCode;
 
 /// Pulls readings from the sensor service, asks the edge scripts and the model about them, and publishes them over MQTT.
 ///
-/// Configuration: [device], [mqtt] and [uplink] in /usr/lib/microkernel/config.d, /etc/microkernel/config.d and
-/// /data/microkernel/config.d (the later wins), then DEVICE_ID, MQTT_BROKER_HOST, MQTT_BROKER_PORT, MQTT_CA_CERT,
-/// MQTT_CLIENT_CERT and MQTT_CLIENT_KEY. MICROKERNEL_CONFIG_PATH names other folders, MICROKERNEL_STATE_DIR another
-/// place for state, RUST_LOG what is logged.
+/// Configuration: the sections device, mqtt and uplink of the *.toml in /usr/lib/microkernel/config.d,
+/// /etc/microkernel/config.d and /data/microkernel/config.d (the later wins), then DEVICE_ID, MQTT_BROKER_HOST,
+/// MQTT_BROKER_PORT, MQTT_CA_CERT, MQTT_CLIENT_CERT and MQTT_CLIENT_KEY. MICROKERNEL_CONFIG_PATH names other folders,
+/// MICROKERNEL_STATE_DIR another place for state, RUST_LOG what is logged.
 #[derive(Debug, Parser)]
 #[command(name = "microkernel-uplink", version)]
 pub struct Cli {
