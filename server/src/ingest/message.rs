@@ -74,10 +74,12 @@ pub(super) fn number(reading: &Reading) -> Option<(Uuid, i64)> {
     reading.boot_id.zip(reading.seq).map(|(boot_id, seq)| (boot_id.0, seq.get() as i64))
 }
 
-/// Which timestamps a device may claim, relative to now.
+/// Which timestamps a device may claim.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlausibleTime {
-    pub(super) oldest: Duration,
+    /// None before this time.
+    pub(super) oldest: Time,
+    /// None further in the future than this.
     pub(super) newest: Duration,
 }
 
@@ -85,11 +87,10 @@ impl PlausibleTime {
     /// The time to store a reading under, and why where it isn't the device's own.
     fn judge(&self, claimed: Time, now: Time) -> (Time, Option<String>) {
         let ahead_micros = claimed.as_micros().saturating_sub(now.as_micros());
-        let limit = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        let problem = if ahead_micros > limit(self.newest) {
+        let problem = if ahead_micros > i64::try_from(self.newest.as_micros()).unwrap_or(i64::MAX) {
             format!("more than {} hours in the future", self.newest.as_secs() / 3600)
-        } else if ahead_micros < -limit(self.oldest) {
-            format!("more than {} days ago", self.oldest.as_secs() / 86_400)
+        } else if claimed < self.oldest {
+            format!("before {}", self.oldest.to_rfc3339())
         } else {
             return (claimed, None);
         };
@@ -127,7 +128,7 @@ pub(super) fn decode(packet: Packet<'_>, now: Time, plausible: &PlausibleTime) -
 impl Message {
     /// The same message, refused because the database can't hold it.
     pub(super) fn refused_by_database(&self, packet: Packet<'_>, now: Time, error: &sqlx::Error) -> Self {
-        let plausible = PlausibleTime { oldest: Duration::MAX, newest: Duration::MAX };
+        let plausible = PlausibleTime { oldest: Time::from_micros(i64::MIN), newest: Duration::MAX };
         let mut decoding =
             Decoding { packet, device: self.device.clone(), rejections: vec![], now, plausible: &plausible };
         decoding.refuse("unstorable", &format!("the database refuses the message: {error}"));
