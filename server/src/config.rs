@@ -101,8 +101,8 @@ pub struct BrokerAddress {
     pub port: u16,
     /// The files for TLS with a client certificate; none only for a broker on loopback.
     pub tls: Option<TlsFiles>,
-    /// The group that the servers of this broker share their subscriptions in.
-    pub share_group: String,
+    /// The group that the servers of this broker share their subscriptions in; none where there is but one server.
+    pub share_group: Option<String>,
 }
 
 /// PEM files of a TLS client that proves who it is by a certificate.
@@ -193,7 +193,7 @@ fn broker(arguments: ServeArguments) -> Result<Broker, ConfigError> {
             format!("mqtt:// (no TLS) is for a broker on this machine only, and {host:?} is not: use mqtts://");
         return Err(ConfigError::MqttUrl(reason));
     };
-    Ok(Broker::External(BrokerAddress { host, port, tls, share_group: SHARE_GROUP.to_owned() }))
+    Ok(Broker::External(BrokerAddress { host, port, tls, share_group: Some(SHARE_GROUP.to_owned()) }))
 }
 
 /// Splits `host[:port]`, where an IPv6 address is in brackets. The error never repeats the input: it may hold a

@@ -94,7 +94,6 @@ pub struct EmbeddedBroker {
     supervised: Supervised,
     port: u16,
     tls: TlsFiles,
-    share_group: String,
 }
 
 impl EmbeddedBroker {
@@ -127,10 +126,6 @@ impl EmbeddedBroker {
         let tls = authority.server_client()?;
         let connector = TlsConnector::from(Arc::new(client_config(&tls)?));
 
-        // mosquitto 2.0 lets anyone subscribe to anything and checks only what it delivers: a device that joined the
-        // group would be handed its share of all telemetry, which the check then throws away. So the name is a secret.
-        let share_group = format!("ingest-{}", host.instance);
-
         let mut attempt = 1;
         loop {
             let listener = ports::bind("the broker", "--mqtt-port", asked, remembered_port)?;
@@ -144,7 +139,7 @@ impl EmbeddedBroker {
             let (program, identity, config) = (program.clone(), identity.clone(), config.clone());
             let service = Mosquitto { program, identity, config, address, connector: connector.clone() };
             match host.start(service, "mosquitto").await {
-                Ok(supervised) => return Ok(Self { supervised, port: address.port(), tls, share_group }),
+                Ok(supervised) => return Ok(Self { supervised, port: address.port(), tls }),
                 // Another program was quicker than mosquitto; the next look at the port will tell.
                 Err(StartError::Ended { .. }) if attempt < PORT_ATTEMPTS && TcpListener::bind(address).is_err() => {
                     attempt += 1;
@@ -160,7 +155,11 @@ impl EmbeddedBroker {
             host: Ipv4Addr::LOCALHOST.to_string(),
             port: self.port,
             tls: Some(self.tls.clone()),
-            share_group: self.share_group.clone(),
+            // An embedded broker has one server, so its subscriptions need not be shared, and better aren't. mosquitto
+            // 2.0 forgets shared ones when it is restarted (2.0.11: measured), and what is published before they are
+            // made again is lost. It also lets any device join a group, is content to check only what it delivers, and
+            // so would throw away that device's share of all telemetry.
+            share_group: None,
         }
     }
 

@@ -9,7 +9,6 @@ use process::Spawner;
 use std::path::PathBuf;
 use supervise::{Service, Supervised};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 mod broker;
 mod identity;
@@ -37,7 +36,6 @@ pub use supervise::StartError;
 pub struct Host {
     data_dir: PathBuf,
     log_dir: PathBuf,
-    instance: Uuid,
     spawner: Spawner,
     shutdown: CancellationToken,
 }
@@ -52,8 +50,7 @@ impl Host {
         let unusable = |cause| DataDirError::Unusable { path: log_dir.clone(), cause };
         private_dir(&log_dir).map_err(unusable)?;
         let spawner = Spawner::start().map_err(unusable)?;
-        let instance = data_dir.instance()?;
-        Ok(Self { data_dir: data_dir.path().to_owned(), log_dir, instance, spawner, shutdown })
+        Ok(Self { data_dir: data_dir.path().to_owned(), log_dir, spawner, shutdown })
     }
 
     /// Starts a program, whose output goes to `log/NAME.log`, and keeps it running.

@@ -57,8 +57,8 @@ pub struct Ingest {
     pub live: Live,
     /// Is told when a device comes online.
     pub commands: CommandDispatcher,
-    /// The group that the servers of one broker share their subscriptions in.
-    pub share_group: String,
+    /// The group that the servers of this broker share their subscriptions in; none where there is but one server.
+    pub share_group: Option<String>,
     /// How what arrives is judged.
     pub settings: Settings,
 }

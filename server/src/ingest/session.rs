@@ -79,7 +79,7 @@ pub(super) fn options(mut options: MqttOptions) -> MqttOptions {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) options: MqttOptions,
-    pub(super) share_group: String,
+    pub(super) share_group: Option<String>,
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) connected: watch::Sender<bool>,
 }
@@ -123,7 +123,7 @@ impl Session {
             };
             match event {
                 Event::Incoming(Packet::ConnAck(_)) => {
-                    client.try_subscribe_many(subscriptions(&self.share_group)).map_err(Box::new)?
+                    client.try_subscribe_many(subscriptions(self.share_group.as_deref())).map_err(Box::new)?
                 }
                 Event::Incoming(Packet::SubAck(answer)) => self.subscribed(&answer.return_codes)?,
                 Event::Incoming(Packet::Publish(publish)) => self.deliver(publish, &client)?,
@@ -133,7 +133,7 @@ impl Session {
     }
 
     fn subscribed(&self, answers: &[SubscribeReasonCode]) -> Result<(), SessionError> {
-        for (filter, answer) in subscriptions(&self.share_group).into_iter().zip(answers) {
+        for (filter, answer) in subscriptions(self.share_group.as_deref()).into_iter().zip(answers) {
             if !matches!(answer, SubscribeReasonCode::Success(_)) {
                 return Err(SessionError::Refused { filter: filter.path, reason: *answer });
             }
@@ -173,16 +173,16 @@ async fn farewell(events: &mut EventLoop) {
 
 /// What the ingest listens to.
 ///
-/// Telemetry, health and responses are shared by all servers. Status is not: every server gets every status, so that
+/// Telemetry, health and responses are shared by all servers of a group. Status is not: every server gets every status, so that
 /// each applies one device's in order, and gets the retained ones on connecting, which a shared subscription never
 /// does (MQTT 5, section 4.8.2) and which make good whatever was missed.
-fn subscriptions(share_group: &str) -> Vec<Filter> {
+fn subscriptions(share_group: Option<&str>) -> Vec<Filter> {
     Channel::UP
         .into_iter()
         .map(|channel| {
-            let path = match channel {
-                Channel::Status => channel.filter(),
-                _ => channel.shared_filter(share_group),
+            let path = match share_group {
+                Some(group) if channel != Channel::Status => channel.shared_filter(group),
+                _ => channel.filter(),
             };
             Filter {
                 path,

@@ -151,9 +151,6 @@ impl<'a> Connection<'a> {
                 self.outcome.acknowledged.insert(index);
                 self.publisher.acknowledged.store(self.outcome.acknowledged.len(), Ordering::Relaxed);
             }
-            // The broker has not kept it: mosquitto 2.0 forgets shared subscriptions when it is restarted, until the
-            // ingest, a moment later, subscribes again.
-            PubAckReason::NoMatchingSubscribers => self.waiting.push_front(index),
             refusal => panic!("the broker refuses a message: {refusal:?}"),
         }
     }
