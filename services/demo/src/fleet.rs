@@ -21,7 +21,7 @@ pub struct Options {
     pub dir: PathBuf,
     /// How many devices.
     pub devices: usize,
-    /// The server's ports; `None` for the usual ones, or free ones where those are taken.
+    /// The server's ports; `None` for its usual ones, or others where those are taken.
     pub ports: Option<Ports>,
 }
 
@@ -70,9 +70,11 @@ impl Fleet {
     /// # Errors
     /// The server does not start, or a device can't be. A device that does not connect in time is only reported.
     pub async fn start(&self) -> anyhow::Result<Running> {
-        let ports = self.options.ports.map_or_else(|| Ports::usual(&*self.reporter), Ok)?;
-        let server = Server::start(&self.supervisor, &self.layout, ports)?;
+        let server = Server::start(&self.supervisor, &self.layout, self.options.ports)?;
         let endpoints = server.ready(&*self.reporter).await?;
+        for notice in server.port_notices() {
+            self.reporter.say(&notice);
+        }
         let devices = self.start_devices(&server, &endpoints).await?;
         let running = Running { server, endpoints, devices };
         running.described().write(&self.layout.endpoints())?;

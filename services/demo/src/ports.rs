@@ -1,15 +1,15 @@
 //! Which ports the server gets.
 
-use crate::Reporter;
 use anyhow::Context;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// The dashboard's port when it is free.
-const HTTP: u16 = 4000;
-/// The broker's port when it is free.
-const MQTTS: u16 = 8883;
+/// Where free ports are looked for: above the well-known ones, below those that Linux gives to outgoing connections
+/// (ip(7), `ip_local_port_range`), any of which may take a port before its server does.
+const FREE: std::ops::Range<u16> = 10_000..32_000;
+/// So many ports are tried.
+const ATTEMPTS: usize = 100;
 
-/// The ports on 127.0.0.1, chosen once so that a server that is restarted is found again by its devices.
+/// Ports on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
     /// Dashboard and API.
@@ -19,22 +19,6 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The usual ports; one that is taken is replaced by a free one, and the reporter says so.
-    ///
-    /// # Errors
-    /// No port is free.
-    pub fn usual(reporter: &dyn Reporter) -> anyhow::Result<Self> {
-        let choose = |port, what| {
-            if is_free(port) {
-                return Ok(port);
-            }
-            let other = free_port()?;
-            reporter.say(&format!("port {port} is taken: {what} gets {other} instead"));
-            anyhow::Ok(other)
-        };
-        Ok(Self { http: choose(HTTP, "the dashboard")?, mqtts: choose(MQTTS, "the broker")? })
-    }
-
     /// Any free ports.
     ///
     /// # Errors
@@ -44,17 +28,20 @@ impl Ports {
     }
 }
 
-fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-}
-
-/// A port that is free now; the kernel hands out another one each time.
+/// A port that is free now, chosen by chance so that programs that choose at the same time choose differently.
 ///
 /// # Errors
 /// None is.
 pub fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port on 127.0.0.1 is free")?;
-    Ok(listener.local_addr().context("a listener without an address")?.port())
+    let by_chance = || FREE.start + (uuid::Uuid::new_v4().as_u128() % u128::from(FREE.end - FREE.start)) as u16;
+    std::iter::repeat_with(by_chance)
+        .take(ATTEMPTS)
+        .find(|port| is_free(*port))
+        .with_context(|| format!("none of {ATTEMPTS} ports on 127.0.0.1 is free"))
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 #[cfg(test)]

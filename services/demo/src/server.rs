@@ -3,6 +3,7 @@
 use crate::{Identity, Layout, Ports, Program, Reporter, ServerEndpoints, Service, Stage, Supervisor, sibling};
 use anyhow::{Context, bail, ensure};
 use microkernel_wire::DeviceId;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -26,24 +27,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server on these ports; it is not ready yet.
+    /// Starts the server, on these ports or those that it chooses and remembers; it is not ready yet.
     ///
     /// # Errors
     /// It has not been built.
-    pub fn start(supervisor: &Supervisor, layout: &Layout, ports: Ports) -> anyhow::Result<Self> {
+    pub fn start(supervisor: &Supervisor, layout: &Layout, ports: Option<Ports>) -> anyhow::Result<Self> {
         let data_dir = layout.server();
+        let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into(), data_dir.clone().into()];
+        if let Some(Ports { http, mqtts }) = ports {
+            let http = format!("127.0.0.1:{http}");
+            arguments.extend(["--http".into(), http.into(), "--mqtt-port".into(), mqtts.to_string().into()]);
+        }
         let program = Program {
             name: "server".to_owned(),
             program: sibling("microkernel-server")?,
-            arguments: vec![
-                "serve".into(),
-                "--data-dir".into(),
-                data_dir.clone().into(),
-                "--http".into(),
-                format!("127.0.0.1:{}", ports.http).into(),
-                "--mqtt-port".into(),
-                ports.mqtts.to_string().into(),
-            ],
+            arguments,
             environment: vec![],
             log: layout.log("server"),
             // A server that was killed could not remove it, and it would pass for the new one's.
@@ -81,6 +79,13 @@ impl Server {
             ));
             sleep(POLL).await;
         }
+    }
+
+    /// What the server's log says of ports that were taken and what it uses instead.
+    pub fn port_notices(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(&self.service.program().log).unwrap_or_default();
+        let notices = log.lines().filter(|line| line.contains("is taken") && line.contains("instead"));
+        notices.filter_map(|line| Some(line[line.find("port ")?..].to_owned())).collect()
     }
 
     /// Issues a device's certificate, into `folder`; replaces one that is there.
