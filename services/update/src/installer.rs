@@ -6,7 +6,7 @@ use microkernel_bus::{
     Error,
     rauc::{BundleAccess, CompletedStream, InstallerProxy, SlotState},
     systemd::SystemdProxy,
-    zbus::Connection,
+    zbus::{self, Connection, DBusError, fdo},
 };
 use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
@@ -131,8 +131,9 @@ impl Installer {
 /// RAUC's answer is about the bundle or about the way to it; no answer at all is about RAUC.
 fn failure(error: &Error) -> Failure {
     match error {
-        Error::Bus(microkernel_bus::zbus::Error::MethodError(_, Some(message), _)) if !error.is_absent() => {
-            refusal(message)
+        Error::Bus(zbus::Error::MethodError(_, Some(message), _)) if !error.is_absent() => refusal(message),
+        Error::Bus(zbus::Error::FDO(answer)) if matches!(**answer, fdo::Error::Failed(_)) => {
+            refusal(answer.description().unwrap_or_default())
         }
         error => Failure { reason: format!("RAUC: {error}"), is_final: false },
     }

@@ -158,10 +158,15 @@ impl Download {
         let limit = size_bytes.unwrap_or(u64::MAX);
         let mut stream = response.bytes_stream();
         while let Some(part) = stream.next().await {
-            let part = part.map_err(|error| DownloadError::Interrupted {
-                url: url.clone(),
-                problem: causes(&error.without_url()),
-            })?;
+            let part = match part {
+                Ok(part) => part,
+                Err(error) => {
+                    // What came is kept for the next attempt.
+                    file.flush().await?;
+                    let problem = causes(&error.without_url());
+                    return Err(DownloadError::Interrupted { url: url.clone(), problem }.into());
+                }
+            };
             file.write_all(&part).await?;
             have += part.len() as u64;
             if have > limit {
