@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Keeps this device up to date: asks the update server (hawkBit DDI over HTTPS), has RAUC install, reboots into the new
 /// slot, and reports that it was confirmed, or why the device fell back. On the bus as io.microkernel.Update1.
 ///
-/// It is configured in the [update] section of the *.toml files in /usr/lib/microkernel/config.d, then
+/// It is configured in the `[update]` section of the *.toml files in /usr/lib/microkernel/config.d, then
 /// /etc/microkernel/config.d, then /data/microkernel/config.d; later ones override single keys of earlier ones.
 #[derive(Debug, Parser)]
 #[command(name = "microkernel-update", version, after_help = AFTER_HELP)]

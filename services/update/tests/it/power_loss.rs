@@ -46,7 +46,7 @@ async fn lose_power_in(state: &str, transport: &str, another_boot: bool) {
         let primary = rauc.world().primary;
         rauc.boot(primary);
     }
-    if !(state == "confirming" && !another_boot) {
+    if state != "confirming" || another_boot {
         device.services.confirm(true);
     }
     if state == "installing" && !another_boot {

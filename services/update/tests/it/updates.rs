@@ -4,9 +4,12 @@ use crate::support::{
     ddi::Ddi,
     device::Device,
     eventually,
+    pki::Authority,
     rauc::{Rauc, Script},
 };
 use microkernel_bus::Error;
+use rcgen::ExtendedKeyUsagePurpose;
+use rustix::process::Signal;
 use std::{collections::HashMap, process::Command};
 use zbus::OwnedVariant;
 
@@ -273,4 +276,42 @@ async fn check_config_says_whether_it_is_good() {
     let output = device.output(&["--check-config"]).await;
     assert_eq!(output.status.code(), Some(78));
     assert!(String::from_utf8(output.stderr).unwrap().contains("update.server"));
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_agent_in_the_middle_of_an_installation_and_nothing_is_lost() {
+    let server = Ddi::start().await;
+    let (device, rauc) = device(&server).await;
+    rauc.world().script = Script::GoOn;
+    server.offer("8", "1.0.1", "attempt", "a bundle");
+    let mut agent = device.start();
+    eventually("RAUC has begun", async || rauc.world().installing.then_some(())).await;
+    agent.signal(Signal::TERM);
+    assert!(agent.exit().await.success());
+    rauc.end(Ok(())).await;
+    let _agent = device.start();
+    eventually("the reboot", async || (device.services.reboots() == 1).then_some(())).await;
+    assert_eq!(rauc.world().installed.len(), 1);
+}
+
+#[tokio::test]
+async fn sighup_takes_the_configuration_and_a_renewed_certificate() {
+    let server = Ddi::start().await;
+    let (device, _rauc) = device(&server).await;
+    let stranger = Authority::new("Another CA").issue("device-001", ExtendedKeyUsagePurpose::ClientAuth);
+    stranger.write(&device.path("state/identity"), server.authority());
+    device.configure(&server.url(), "attributes = { site = \"hall 3\" }");
+    let running = device.start();
+    let agent = device.agent().await;
+    eventually("the refusal", async || (!agent.last_error().await.ok()?.is_empty()).then_some(())).await;
+    assert_eq!(server.records().polls, 0);
+
+    device.configure(&server.url(), "attributes = { sight = \"hall 3\" }\ntenant = 7");
+    running.signal(Signal::HUP);
+    server.device_identity().write(&device.path("state/identity"), server.authority());
+    device.configure(&server.url(), "attributes = { site = \"hall 4\" }");
+    running.signal(Signal::HUP);
+    let attributes = eventually("the attributes", async || server.records().attributes.clone()).await;
+    assert_eq!(attributes["site"], "hall 4");
+    eventually("no error", async || agent.last_error().await.unwrap().is_empty().then_some(())).await;
 }

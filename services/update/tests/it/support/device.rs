@@ -2,6 +2,7 @@
 
 use super::{DEADLINE, ddi::Ddi, eventually, services::Services};
 use microkernel_bus::{at, update::AgentProxy};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -21,6 +22,11 @@ impl Process {
         assert_eq!(self.0.wait().unwrap().signal(), Some(9), "it had ended by itself");
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Waits for the process to end by itself.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {

@@ -166,8 +166,10 @@ impl RealRauc {
         if image == "rootfs" {
             file.set_len(4096 * (content.len() as u64).div_ceil(4096)).unwrap();
         }
+        // RAUC takes artifacts from verity bundles only.
+        let format = if image == "rootfs" { "plain" } else { "verity" };
         let manifest = format!(
-            "[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat=plain\n\n\
+            "[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat={format}\n\n\
              [image.{image}]\nfilename=image.{extension}\n"
         );
         fs::write(path("content/manifest.raucm"), manifest).unwrap();
