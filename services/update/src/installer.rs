@@ -11,6 +11,8 @@ use microkernel_bus::{
 use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 
+/// How long RAUC and the service manager may take, together, to say what the device is.
+const DEVICE_DEADLINE: Duration = Duration::from_secs(20);
 /// How often RAUC is asked how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 /// So often in a row RAUC must be idle, or give no answer, until the end of the installation counts as missed: the signal
@@ -46,6 +48,11 @@ impl Installer {
     /// # Errors
     /// When RAUC or the service manager gives no answer, or RAUC is busy and nothing is `known`.
     pub async fn device(&self, known: &Device) -> Result<Device, Error> {
+        let hangs = |_| Error::Unavailable(format!("no answer within {DEVICE_DEADLINE:?}"));
+        timeout(DEVICE_DEADLINE, self.ask_device(known)).await.map_err(hangs)?
+    }
+
+    async fn ask_device(&self, known: &Device) -> Result<Device, Error> {
         let installing = self.rauc.operation().await? != "idle";
         let confirmed = self.systemd.is_active(CONFIRM_UNIT).await?;
         if installing && !known.slots.is_empty() {

@@ -105,6 +105,9 @@ fn reload(agent: &mut Agent, layers: &Layers, state_dir: &Path) {
 /// Polls once, and does what follows from it.
 async fn once(agent: &mut Agent) -> anyhow::Result<()> {
     agent.tick().await;
+    if let Some(obstacle) = agent.obstacle() {
+        anyhow::bail!("{obstacle}");
+    }
     agent.poll().await?;
     while agent.is_working() {
         let event = agent.work_done().await;

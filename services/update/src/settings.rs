@@ -44,7 +44,7 @@ pub struct Settings {
     pub health_record: PathBuf,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Config {
     #[serde(default)]
     device: Device,
@@ -53,7 +53,7 @@ struct Config {
     update: Section,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Section {
     server: Option<Server>,
@@ -61,8 +61,8 @@ struct Section {
     ca_cert: Option<PathBuf>,
     client_cert: Option<PathBuf>,
     client_key: Option<PathBuf>,
-    target_token: Option<String>,
-    gateway_token: Option<String>,
+    target_token: Option<Token>,
+    gateway_token: Option<Token>,
     poll_interval_seconds: Option<NonZeroU64>,
     maintenance_window: Option<Window>,
     #[serde(default)]
@@ -99,8 +99,8 @@ impl Settings {
         };
         let credentials = match (update.target_token, update.gateway_token) {
             (Some(_), Some(_)) => return Err(two_tokens()),
-            (Some(token), None) => Credentials::TargetToken(token),
-            (None, Some(token)) => Credentials::GatewayToken(token),
+            (Some(Token(token)), None) => Credentials::TargetToken(token),
+            (None, Some(Token(token))) => Credentials::GatewayToken(token),
             (None, None) => Credentials::Certificate {
                 cert: update.client_cert.unwrap_or_else(|| identity.join("device.crt")),
                 key: update.client_key.unwrap_or_else(|| identity.join("device.key")),
@@ -166,6 +166,20 @@ impl TryFrom<String> for Server {
     }
 }
 
+/// What can be sent in a header.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Token(String);
+
+impl TryFrom<String> for Token {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let is_sendable = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+        if is_sendable { Ok(Self(text)) } else { Err("expected a token without spaces, of ASCII characters") }
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -206,6 +220,7 @@ mod tests {
             (format!("{server}transport = 'pigeon'"), "one of stream, file"),
             (format!("{server}attempts = 0"), "update.attempts"),
             (format!("{server}target_token = 'a'\ngateway_token = 'b'"), "no gateway_token beside it"),
+            (format!("{server}target_token = 'a b'"), "update.target_token"),
             (format!("{server}sever = 'x'"), "did you mean server?"),
             (format!("{server}maintenance_window = {{ start = '25:00', end = '03:00' }}"), "maintenance_window"),
         ] {

@@ -26,8 +26,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a question may take, with its answer.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a question may take, with its answer. A poll with all that follows must fit into the service's watchdog time.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
 /// How long a connection may take.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a download may be without any data.

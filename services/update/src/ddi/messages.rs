@@ -1,6 +1,7 @@
 //! What the server sends. Unknown members are ignored; those that are needed and missing are said.
 
 use crate::machine::{ActionId, Artifact, Deployment, Handling, Offer};
+use reqwest::Url;
 use serde::Deserialize;
 use std::{collections::HashMap, time::Duration};
 
@@ -164,6 +165,10 @@ impl DeploymentBase {
             let reason = format!("expected a download link for {}, found none", file.filename);
             return Offer::Unusable { action, reason };
         };
+        if !Url::parse(&link.href).is_ok_and(|url| ["https", "http"].contains(&url.scheme())) {
+            let reason = format!("expected an HTTPS link to {}, found {:?}", file.filename, link.href);
+            return Offer::Unusable { action, reason };
+        }
         Offer::Deployment(Deployment {
             action,
             version: chunk.version.clone(),
@@ -234,6 +239,8 @@ mod tests {
             (json!([file("a.raucb"), file("b.raucb")]), "found 2 among 2 files"),
             (json!([file("a"), file("b")]), "found 0 among 2 files"),
             (json!([{"filename": "a.raucb"}]), "download link for a.raucb"),
+            (json!([{"filename": "a", "_links": {"download": {"href": "/etc/shadow"}}}]), "found \"/etc/shadow\""),
+            (json!([{"filename": "a", "_links": {"download": {"href": "file:///a"}}}]), "expected an HTTPS link"),
         ] {
             let offer = offer(json!({"id": "8", "deployment": {"chunks": [{"artifacts": artifacts}]}}));
             let Offer::Unusable { action, reason } = offer else { panic!("{offer:?}") };

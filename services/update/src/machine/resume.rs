@@ -13,7 +13,12 @@ use super::{
 pub(super) fn started(state: State, step: &mut Step<'_>) -> State {
     let device = step.context.device;
     match state {
-        State::Idle | State::Held { .. } => state,
+        State::Idle => {
+            // What an earlier crash left behind.
+            step.act(Action::Discard);
+            State::Idle
+        }
+        State::Held { .. } => state,
         State::Downloading { work } => {
             step.act(Action::Download(work.deployment.clone()));
             State::Downloading { work }

@@ -204,6 +204,8 @@ async fn without_rauc_the_agent_waits_and_says_so() {
     let device = Device::new(&server).await;
     device.services.confirm(true);
     server.offer("8", "1.0.1", "attempt", "a bundle");
+    let complaint = complaint(&device).await;
+    assert!(complaint.contains("RAUC can't be asked"), "{complaint}");
     let _agent = device.start();
     let agent = device.agent().await;
     eventually("the error", async || agent.last_error().await.ok()?.contains("RAUC can't be asked").then_some(()))

@@ -1,30 +1,32 @@
 //! Carries out what the state machine decides: keeps its journal, runs its actions, feeds it with what happens.
 
+mod actions;
+mod view;
+
 use crate::{
-    ddi::{Client, DdiError, Download, Feedback, Poll},
+    ddi::{Client, DdiError, Download, Poll},
     installer::Installer,
     journal_file::{JournalError, JournalFile},
-    machine::{
-        Action, ActionId, Context, Deployment, Device, Event, Evidence, Failure, Journal, Outcome, Stage, State,
-        Transport, next,
-    },
-    on_bus::{OnBus, Request, View},
+    machine::{Action, Context, Device, Event, Evidence, Journal, Stage, State, next},
+    on_bus::OnBus,
     schedule::Schedule,
     settings::Settings,
     system::System,
 };
 use futures_util::future::BoxFuture;
 use jiff::ZonedDateTime;
-use microkernel_bus::{Error, Served, logind::LogindProxy, update::Agent as Interface};
-use std::{collections::VecDeque, path::PathBuf, time::Duration};
+use microkernel_bus::{Served, update::Agent as Interface};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    time::Duration,
+};
 use tokio::{sync::watch, time::Instant};
 
 /// The server is told of progress in steps of so many percent: it keeps every message.
 const PROGRESS_STEP: u32 = 10;
 /// How often conditions are looked at again: RAUC runs the boot loader's programs for it.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// A reboot that has not come after this long is asked for again.
-const REBOOT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The agent.
 pub struct Agent {
@@ -113,6 +115,11 @@ impl Agent {
         self.work.is_some()
     }
 
+    /// What is of no use at present, and why, before anything was decided: then nothing will be.
+    pub fn obstacle(&self) -> Option<&str> {
+        (!self.in_step).then_some(self.trouble.as_str())
+    }
+
     /// Takes another configuration, and the identity as it is now.
     pub fn reconfigure(&mut self, client: Client, settings: Settings) {
         self.schedule = Schedule::new(settings.poll_interval);
@@ -168,7 +175,9 @@ impl Agent {
         self.next_poll = Instant::now() + wait;
         match polled {
             Ok(Poll { offer, wants_attributes, .. }) => {
-                self.trouble.clear();
+                if self.in_step {
+                    self.trouble.clear();
+                }
                 self.handle(Event::Polled(offer)).await;
                 if let Some(url) = wants_attributes {
                     let attributes = self.attributes();
@@ -186,52 +195,12 @@ impl Agent {
         }
     }
 
-    fn attributes(&self) -> std::collections::BTreeMap<String, String> {
+    fn attributes(&self) -> BTreeMap<String, String> {
         let mut attributes = self.settings.attributes.clone();
         let (version, slot) = (self.device.version.clone(), self.slot());
         let known = [("version", version), ("slot", slot), ("compatible", self.device.compatible.clone())];
         attributes.extend(known.map(|(key, value)| (key.to_owned(), value)));
         attributes
-    }
-
-    /// Answers a caller on the bus.
-    pub async fn answer(&mut self, request: Request) {
-        let (sender, answer) = match request {
-            Request::Check(sender) => (sender, self.check().await),
-            Request::Install(version, sender) => (sender, self.install(&version).await),
-        };
-        // A caller that has gone does not want to know.
-        let _ = sender.send(answer);
-    }
-
-    async fn check(&mut self) -> Result<(), Error> {
-        match &self.journal.state {
-            State::Idle | State::Held { .. } | State::Confirming { .. } | State::Reporting { .. } => {
-                self.poll().await.map_err(|error| Error::Unavailable(error.to_string()))
-            }
-            state => Err(self.busy(state)),
-        }
-    }
-
-    async fn install(&mut self, version: &str) -> Result<(), Error> {
-        let offers = |state: &State| state.work().is_some_and(|work| work.deployment.version == version);
-        self.check().await?;
-        match &self.journal.state {
-            State::Confirming { .. } | State::Reporting { .. } => Err(self.busy(&self.journal.state)),
-            state if offers(state) => {
-                self.handle(Event::Urged).await;
-                Ok(())
-            }
-            state => {
-                let offer = state.work().map_or("nothing", |work| &work.deployment.version);
-                Err(Error::InvalidArgument(format!("{version} is not on offer; the server offers {offer}")))
-            }
-        }
-    }
-
-    fn busy(&self, state: &State) -> Error {
-        let version = state.work().map(|work| work.deployment.version.clone()).unwrap_or_default();
-        Error::Unavailable(format!("an update is under way: {} {version}", state.name()))
     }
 
     /// Lets the machine have an event, and does what it decides.
@@ -302,148 +271,5 @@ impl Agent {
             self.told_progress = 0;
         }
         self.journal = journal;
-    }
-
-    async fn carry_out(&mut self, action: Action) -> Option<Event> {
-        match action {
-            Action::Download(deployment) => self.begin_download(deployment),
-            Action::Check(deployment) => {
-                let (source, access) = self.source(&deployment);
-                self.work = Some(Box::pin(self.installer.clone().check(source, access)));
-            }
-            Action::Install(deployment) => {
-                let ((source, access), progress) = (self.source(&deployment), self.progress.clone());
-                self.work = Some(Box::pin(self.installer.clone().install(source, access, progress)));
-            }
-            Action::Watch => self.work = Some(Box::pin(self.installer.clone().watch(self.progress.clone()))),
-            Action::KeepRunningSlot => self.keep_running_slot().await,
-            Action::Reboot => self.reboot().await,
-            Action::Discard => self.discard(),
-            Action::Tell(action, stage, text) => {
-                tracing::info!("action {action}: {text}");
-                self.tell(&action, stage, &text).await;
-            }
-            Action::Report(action, outcome) => return self.report(action, &outcome).await,
-            Action::AnswerCancel(action, answer) => {
-                tracing::info!("action {action} is to be cancelled: {answer:?}");
-                if let Err(error) = self.client.answer_cancel(&action, &Feedback::cancel(&answer)).await {
-                    tracing::warn!("the server was not answered: {error}");
-                }
-            }
-        }
-        None
-    }
-
-    fn begin_download(&mut self, deployment: Deployment) {
-        let (download, client, progress) = (self.download.clone(), self.client.clone(), self.progress.clone());
-        self.work = Some(Box::pin(async move {
-            let result = download.fetch(&client, &deployment.artifact, &progress).await;
-            Event::Downloaded(result.map_err(|error| Failure { reason: error.to_string(), is_final: error.is_final() }))
-        }));
-    }
-
-    fn source(&self, deployment: &Deployment) -> (String, microkernel_bus::rauc::BundleAccess) {
-        let artifact = &deployment.artifact;
-        match self.settings.policy.transport {
-            Transport::Stream => (artifact.url.clone(), self.client.bundle_access(&artifact.url)),
-            Transport::File => (self.download.path(artifact).display().to_string(), Default::default()),
-        }
-    }
-
-    async fn keep_running_slot(&self) {
-        if let Err(error) = self.installer.keep_running_slot().await {
-            tracing::error!("the running slot was not made the one to boot: {error}");
-        }
-    }
-
-    async fn reboot(&mut self) {
-        if self.reboot_asked.is_some_and(|asked| asked.elapsed() < REBOOT_INTERVAL) {
-            return;
-        }
-        self.reboot_asked = Some(Instant::now());
-        let logind = LogindProxy::uncached(self.served.connection()).await;
-        let asked = match logind {
-            Ok(logind) => logind.reboot(false).await,
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = asked {
-            tracing::error!("the reboot was refused: {error}");
-            self.trouble = format!("the reboot was refused: {error}");
-        }
-    }
-
-    fn discard(&mut self) {
-        self.work = None;
-        if let Err(error) = self.download.discard() {
-            tracing::warn!("what was downloaded was not deleted: {error}");
-        }
-    }
-
-    async fn tell(&self, action: &ActionId, stage: Stage, text: &str) {
-        if let Err(error) = self.client.tell(action, &Feedback::stage(stage, text)).await {
-            tracing::warn!("the server was not told: {error}");
-        }
-    }
-
-    async fn report(&mut self, action: ActionId, outcome: &Outcome) -> Option<Event> {
-        tracing::info!("action {action} is over: {outcome:?}");
-        match self.client.tell(&action, &Feedback::outcome(outcome)).await {
-            Ok(()) => Some(Event::Reported(action)),
-            Err(error) if error.is_refusal() => {
-                tracing::warn!("the server does not want the outcome: {error}");
-                Some(Event::Reported(action))
-            }
-            Err(error) => {
-                tracing::warn!("the outcome was not reported: {error}; it is after the next poll");
-                None
-            }
-        }
-    }
-
-    /// Shows on the bus where the agent is.
-    pub async fn show(&self) {
-        let view = View {
-            state: self.journal.state.name().to_owned(),
-            slot: self.slot(),
-            version: self.device.version.clone(),
-            progress: *self.progress.borrow(),
-            last_error: self.last_error(),
-        };
-        if self.on_bus.show(view)
-            && let Err(error) = self.served.update_changed().await
-        {
-            tracing::warn!("a change was not announced: {error}");
-        }
-    }
-
-    fn slot(&self) -> String {
-        let booted = self.device.booted().and_then(|slot| slot.bootname.clone());
-        booted.or_else(|| self.system.slot()).unwrap_or_default()
-    }
-
-    fn last_error(&self) -> String {
-        let failure = match &self.journal.state {
-            State::Held { why, .. } => Some(why.to_string()),
-            State::Reporting { concluded } => Some(failure_of(&concluded.outcome)),
-            State::Idle => self.journal.concluded.back().map(|concluded| failure_of(&concluded.outcome)),
-            _ => None,
-        };
-        if self.trouble.is_empty() { failure.unwrap_or_default() } else { self.trouble.clone() }
-    }
-
-    /// One line for the operator.
-    pub fn status(&self) -> String {
-        let version = self.journal.state.work().map(|work| format!(" {}", work.deployment.version)).unwrap_or_default();
-        match self.last_error() {
-            error if error.is_empty() => format!("{}{version}", self.journal.state.name()),
-            error => format!("{}{version}; {error}", self.journal.state.name()),
-        }
-    }
-}
-
-fn failure_of(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Failure { details } => details.join("; "),
-        Outcome::Success { .. } | Outcome::Cancelled => String::new(),
     }
 }
