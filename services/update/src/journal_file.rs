@@ -87,8 +87,8 @@ mod tests {
         let file = JournalFile::in_dir(&dir.path().join("update"));
         assert_eq!(file.load().unwrap(), Journal::default());
         let concluded = Concluded { action: ActionId("7".to_owned()), outcome: Outcome::failure("no") };
-        let journal =
-            Journal { state: State::Reporting { concluded: concluded.clone() }, concluded: [concluded].into() };
+        let state = State::Reporting { concluded: concluded.clone() };
+        let journal = Journal { state, concluded: [concluded].into(), ..Journal::default() };
         file.save(&journal).unwrap();
         assert_eq!(file.load().unwrap(), journal);
     }

@@ -34,8 +34,8 @@ pub use event::{Action, CancelAnswer, Context, Device, Event, Failure, Offer, Po
 pub use next::{IllegalTransition, next};
 pub use rollback::{Evidence, HealthVerdict};
 pub use state::{
-    ActionId, Artifact, BootId, Concluded, Deployment, Handling, Hold, Journal, Kind, Outcome, Plan, SlotRef, State,
-    Work,
+    ActionId, Artifact, BootId, Concluded, Deployment, Handling, Hold, Journal, Kind, Outcome, Plan, Setback, SlotRef,
+    State, Work,
 };
 
 #[cfg(test)]

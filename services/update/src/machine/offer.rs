@@ -10,7 +10,8 @@ use super::{
 /// The server has nothing.
 pub(super) fn nothing(state: State, step: &mut Step<'_>) -> State {
     match state {
-        State::Held { .. } | State::Downloading { .. } | State::Checking { .. } => {
+        State::Held { work, .. } | State::Downloading { work } | State::Checking { work } => {
+            step.journal.drop_work(work);
             step.act(Action::Discard);
             State::Idle
         }
@@ -31,7 +32,8 @@ pub(super) fn deployment(state: State, deployment: Deployment, step: &mut Step<'
         State::Checking { work } if work.deployment.action == deployment.action => {
             State::Checking { work: Work { deployment, ..work } }
         }
-        State::Held { .. } | State::Downloading { .. } | State::Checking { .. } => {
+        State::Held { work, .. } | State::Downloading { work } | State::Checking { work } => {
+            step.journal.drop_work(work);
             step.act(Action::Discard);
             begin(deployment, step)
         }
@@ -47,7 +49,8 @@ fn begin(deployment: Deployment, step: &mut Step<'_>) -> State {
         step.act(Action::Report(deployment.action, outcome));
         return State::Idle;
     }
-    step.proceed(Work { deployment, failures: 0, urgent: false, downloaded: false }, None)
+    let failures = step.journal.failures_of(&deployment.action);
+    step.proceed(Work { deployment, failures, urgent: false, downloaded: false }, None)
 }
 
 /// The server offers what no device could install.

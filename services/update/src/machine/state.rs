@@ -178,6 +178,15 @@ pub struct Concluded {
     pub outcome: Outcome,
 }
 
+/// What is remembered of an action that was dropped and may come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setback {
+    /// Which.
+    pub action: ActionId,
+    /// How often it had failed.
+    pub failures: u32,
+}
+
 /// Where the agent is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -286,6 +295,10 @@ pub struct Journal {
     /// The last actions that are over, the oldest first.
     #[serde(default)]
     pub concluded: VecDeque<Concluded>,
+    /// The last actions that had failed when the server dropped them, the oldest first: one that comes and goes must not
+    /// get its attempts anew.
+    #[serde(default)]
+    pub setbacks: VecDeque<Setback>,
 }
 
 impl Journal {
@@ -299,9 +312,26 @@ impl Journal {
 
     pub(super) fn conclude(&mut self, concluded: Concluded) {
         self.concluded.retain(|earlier| earlier.action != concluded.action);
+        self.setbacks.retain(|setback| setback.action != concluded.action);
         self.concluded.push_back(concluded);
         while self.concluded.len() > Self::REMEMBERED {
             self.concluded.pop_front();
+        }
+    }
+
+    /// How often `action` had failed when it was dropped.
+    pub(super) fn failures_of(&self, action: &ActionId) -> u32 {
+        self.setbacks.iter().find(|setback| setback.action == *action).map_or(0, |setback| setback.failures)
+    }
+
+    pub(super) fn drop_work(&mut self, work: Work) {
+        let (action, failures) = (work.deployment.action, work.failures);
+        self.setbacks.retain(|setback| setback.action != action);
+        if failures > 0 {
+            self.setbacks.push_back(Setback { action, failures });
+        }
+        while self.setbacks.len() > Self::REMEMBERED {
+            self.setbacks.pop_front();
         }
     }
 }

@@ -131,7 +131,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn no_event_is_illegal_nothing_loops_and_the_good_slot_is_safe(

@@ -201,6 +201,17 @@ fn what_may_pass_is_tried_again_after_the_next_poll_and_not_for_ever() {
 }
 
 #[test]
+fn an_action_that_comes_and_goes_does_not_get_its_attempts_anew() {
+    let mut world = World::new(Transport::Stream);
+    for _ in 0..3 {
+        world.let_happen(offered("1", "1.0.1"));
+        world.let_happen(Event::Checked(Err(transient())));
+        world.let_happen(Event::Polled(Offer::Nothing));
+    }
+    assert!(failure(&world).contains("given up after 3 attempts"), "{}", failure(&world));
+}
+
+#[test]
 fn a_server_that_swaps_the_bundle_after_the_check_does_not_get_it_booted() {
     let mut world = World::new(Transport::Stream);
     world.let_happen(offered("1", "1.0.1"));
