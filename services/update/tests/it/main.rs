@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_server;
+mod goosebit;
 mod power_loss;
 mod real_rauc;
 mod support;

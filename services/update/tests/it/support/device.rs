@@ -69,8 +69,15 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// Boots for the first time; the agent asks `server`.
+    /// Boots for the first time, with an identity that `server` knows.
     pub(crate) async fn new(server: &Ddi) -> Self {
+        let device = Self::at(&server.url()).await;
+        server.device_identity().write(&device.path("state/identity"), server.authority());
+        device
+    }
+
+    /// Boots for the first time; the agent asks the server at `url`.
+    pub(crate) async fn at(url: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("mk-update").tempdir().unwrap();
         let socket = folder.path().join("bus");
         fs::write(folder.path().join("bus.conf"), BUS_CONFIG.replace("SOCKET", socket.to_str().unwrap())).unwrap();
@@ -85,8 +92,7 @@ impl Device {
         let address = address.trim().to_owned();
         let services = Services::serve(&address).await;
         let mut device = Self { folder, address, services, boots: 0, _bus: Process(bus) };
-        server.device_identity().write(&device.path("state/identity"), server.authority());
-        device.configure(&server.url(), "");
+        device.configure(url, "");
         device.boot();
         device
     }

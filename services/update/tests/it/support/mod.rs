@@ -2,6 +2,7 @@
 
 pub(crate) mod ddi;
 pub(crate) mod device;
+pub(crate) mod goosebit;
 pub(crate) mod pki;
 pub(crate) mod rauc;
 pub(crate) mod real_rauc;
