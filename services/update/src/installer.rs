@@ -9,7 +9,10 @@ use microkernel_bus::{
     zbus::{self, Connection, DBusError, fdo},
 };
 use std::time::Duration;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// How long RAUC and the service manager may take, together, to say what the device is.
 const DEVICE_DEADLINE: Duration = Duration::from_secs(20);
@@ -108,15 +111,27 @@ impl Installer {
         let mut missed = 0;
         while missed < MISSED_AFTER {
             match timeout(PROGRESS_INTERVAL, completed.next()).await {
-                Ok(Some(signal)) => match signal.args() {
-                    Ok(args) if args.result == 0 => return Event::Finished(Ok(())),
-                    _ => return Event::Finished(Err(self.last_failure().await)),
-                },
+                Ok(Some(signal)) => {
+                    let is_success = signal.args().is_ok_and(|args| args.result == 0);
+                    let result = if is_success { Ok(()) } else { Err(self.last_failure().await) };
+                    self.until_idle(&progress).await;
+                    return Event::Finished(result);
+                }
                 Ok(None) => return Event::LostTrack,
                 Err(_) => missed = if self.is_installing(&progress).await { 0 } else { missed + 1 },
             }
         }
         Event::LostTrack
+    }
+
+    /// RAUC sends the signal before it is idle, and only then says what has become of the slots.
+    async fn until_idle(&self, progress: &watch::Sender<u32>) {
+        for _ in 0..MISSED_AFTER {
+            if !self.is_installing(progress).await {
+                return;
+            }
+            sleep(PROGRESS_INTERVAL).await;
+        }
     }
 
     async fn is_installing(&self, progress: &watch::Sender<u32>) -> bool {

@@ -83,3 +83,52 @@ impl BundleInfo {
         !self.images.is_empty() && self.images.iter().all(|image| image.artifact.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn image(slot_class: &str, artifact: Option<&str>) -> Image {
+        Image { slot_class: slot_class.to_owned(), artifact: artifact.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_manifest_is_read_through_raucs_nested_variants() {
+        let owned = |value: Variant<'_>| value.try_to_owned().unwrap();
+        let nested = |value: Variant<'static>| owned(Variant::new(value));
+        let update = HashMap::from([("compatible", Variant::from("device")), ("version", Variant::from("1.0.1"))]);
+        let images = vec![
+            HashMap::from([("slot-class", Variant::from("rootfs"))]),
+            HashMap::from([("slot-class", Variant::from("scripts")), ("artifact", Variant::from("smooth"))]),
+        ];
+        let info = BundleInfo::new(Dictionary(HashMap::from([
+            ("manifest-hash".to_owned(), owned("abc".into())),
+            ("update".to_owned(), nested(update.into())),
+            ("images".to_owned(), nested(images.into())),
+        ])));
+        let expected = BundleInfo {
+            compatible: "device".to_owned(),
+            version: "1.0.1".to_owned(),
+            manifest_hash: Some("abc".to_owned()),
+            images: vec![image("rootfs", None), image("scripts", Some("smooth"))],
+        };
+        assert_eq!(info, expected);
+        assert_eq!(BundleInfo::new(Dictionary::default()), BundleInfo::default());
+    }
+
+    #[test]
+    fn a_bundle_is_of_artifacts_only_when_that_is_known_of_every_image() {
+        let with = |images: Vec<Image>| BundleInfo { images, ..BundleInfo::default() }.is_artifacts_only();
+        assert!(with(vec![image("scripts", Some("smooth")), image("models", Some("m"))]));
+        assert!(!with(vec![image("scripts", Some("smooth")), image("rootfs", None)]));
+        assert!(!with(Vec::new()), "an old RAUC does not tell");
+    }
+
+    #[test]
+    fn headers_are_not_shown() {
+        let access = BundleAccess { http_headers: vec!["Authorization: s3cret".to_owned()], ..BundleAccess::default() };
+        assert!(!format!("{access:?}").contains("s3cret"));
+        assert_eq!(access.to_args().keys().collect::<Vec<_>>(), [&"http-headers"]);
+    }
+}

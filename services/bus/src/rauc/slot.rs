@@ -65,3 +65,33 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use zbus::Variant;
+
+    fn slot(status: &[(&str, Variant<'_>)]) -> Slot {
+        let owned = |(key, value): &(&str, Variant<'_>)| ((*key).to_owned(), value.try_to_owned().unwrap());
+        Slot::new("rootfs.1".to_owned(), Dictionary(status.iter().map(owned).collect()))
+    }
+
+    #[test]
+    fn a_slot_that_was_never_written_has_no_bundle() {
+        let slot = slot(&[("bootname", "B".into()), ("state", "inactive".into()), ("boot-status", "bad".into())]);
+        assert_eq!(
+            (slot.bootname.as_deref(), slot.state, slot.boot_status),
+            (Some("B"), SlotState::Inactive, BootStatus::Bad)
+        );
+        assert_eq!((slot.version, slot.manifest_hash, slot.activated_count), (None, None, 0));
+    }
+
+    #[test]
+    fn what_is_not_of_its_type_is_not_there() {
+        let slot =
+            slot(&[("bundle.version", 7_u32.into()), ("activated.count", "3".into()), ("state", "asleep".into())]);
+        assert_eq!((slot.version, slot.activated_count, slot.state), (None, 0, SlotState::Inactive));
+        assert_eq!(slot.boot_status, BootStatus::Unknown);
+    }
+}
