@@ -1,6 +1,7 @@
 //! The journal on the data partition.
 
-use crate::machine::Journal;
+use crate::machine::{ActionId, Concluded, Journal, Outcome, State};
+use serde_json::Value;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -29,8 +30,8 @@ impl JournalFile {
         Self { path: dir.join("journal.json") }
     }
 
-    /// Reads it; an empty journal when there is none. One that can't be understood is set aside: the server offers again
-    /// what was under way, and RAUC knows what is installed.
+    /// Reads it; an empty journal when there is none. One that can't be understood is set aside, and what can be is kept:
+    /// after a rollback, it may be a newer version's.
     ///
     /// # Errors
     /// When it is there and can't be read.
@@ -46,7 +47,7 @@ impl JournalFile {
                 let aside = self.path.with_extension("bad");
                 tracing::error!("{}: not a journal: {error}; moved to {}", self.path.display(), aside.display());
                 fs::rename(&self.path, aside).map_err(|source| self.error("set aside", source))?;
-                Ok(Journal::default())
+                Ok(salvaged(&text))
             }
         }
     }
@@ -75,11 +76,28 @@ impl JournalFile {
     }
 }
 
+/// What can be understood of a journal that can't be as a whole. The action that was under way has failed: to begin it
+/// again, without knowing how often that was done, could go on for ever.
+fn salvaged(text: &str) -> Journal {
+    let Ok(journal) = serde_json::from_str::<Value>(text) else { return Journal::default() };
+    let each = |key: &str| journal[key].as_array().cloned().unwrap_or_default().into_iter();
+    let under_way = ["/state/work/deployment/action", "/state/concluded/action"];
+    let action = under_way.iter().find_map(|pointer| journal.pointer(pointer)?.as_str());
+    let reason = "the state that was kept is not understood: another version of the agent wrote it";
+    let state = action.map_or(State::Idle, |action| State::Reporting {
+        concluded: Concluded { action: ActionId(action.to_owned()), outcome: Outcome::failure(reason) },
+    });
+    Journal {
+        state,
+        concluded: each("concluded").filter_map(|item| serde_json::from_value(item).ok()).collect(),
+        setbacks: each("setbacks").filter_map(|item| serde_json::from_value(item).ok()).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::machine::{ActionId, Concluded, Outcome, State};
 
     #[test]
     fn what_was_saved_is_loaded() {
@@ -103,6 +121,22 @@ mod tests {
             assert_eq!(fs::read_to_string(dir.path().join("journal.bad")).unwrap(), text);
             assert!(!dir.path().join("journal.json").exists());
         }
+    }
+
+    #[test]
+    fn of_a_newer_versions_journal_the_actions_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = JournalFile::in_dir(dir.path());
+        let text = r#"{
+            "state": {"state": "dancing", "work": {"deployment": {"action": "7"}, "partner": 1}},
+            "concluded": [{"action": "5", "outcome": {"result": "cancelled"}}, {"action": "6", "outcome": {"result": "danced"}}],
+            "setbacks": 3
+        }"#;
+        fs::write(dir.path().join("journal.json"), text).unwrap();
+        let journal = file.load().unwrap();
+        let State::Reporting { concluded } = &journal.state else { panic!("{journal:?}") };
+        assert!(matches!((concluded.action.0.as_str(), &concluded.outcome), ("7", Outcome::Failure { .. })));
+        assert_eq!(journal.outcome_of(&ActionId("5".to_owned())), Some(&Outcome::Cancelled));
     }
 
     #[test]

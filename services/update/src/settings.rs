@@ -230,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_help_is_a_good_configuration() {
+        use clap::CommandFactory;
+        let help = crate::cli::Cli::command().get_after_help().unwrap().to_string();
+        let example = &help[help.find("[update]").unwrap()..help.find("Environment:").unwrap()];
+        let settings = load(&format!("[device]\nid = 'd'\n{example}")).unwrap();
+        let defaults = load("[device]\nid = 'd'\n[update]\nserver = 'https://u'").unwrap();
+        assert_eq!((settings.policy, settings.poll_interval), (defaults.policy, defaults.poll_interval));
+        assert!(settings.window.is_some() && settings.attributes.contains_key("site"));
+    }
+
+    #[test]
     fn plain_http_is_for_this_machine_only() {
         for (url, taken) in [
             ("http://127.0.0.1:8080", true),

@@ -30,6 +30,7 @@ pub(super) fn judge(info: &BundleInfo, context: &Context<'_>) -> Verdict {
         return Verdict::Refuse("the system was not booted from a slot".to_owned());
     };
     if info.is_artifacts_only() {
+        // Artifacts have versions of their own, which say nothing beside the system's.
         return Verdict::Install(plan(Kind::Artifacts, info, device, booted, booted));
     }
     if is_running(info, device, booted) {
