@@ -17,15 +17,20 @@
 //! | [`uplink`] | `io.microkernel.Uplink1.Link` | the state of the link to the broker |
 //! | [`update`] | `io.microkernel.Update1.Agent` | the state of the OTA agent |
 //!
+//! And proxies for what the device's services use of others: [`rauc`], [`logind`], [`systemd`].
+//!
 //! Methods carry data (a caller gets an answer or an error), properties carry state, signals are hints that may be lost.
 
 mod connection;
 mod error;
+pub mod logind;
 pub mod ml;
 mod properties;
+pub mod rauc;
 mod reading;
 pub mod sensor;
 mod served;
+pub mod systemd;
 pub mod update;
 pub mod uplink;
 pub mod wasm;
