@@ -73,6 +73,36 @@ test("a device that is stopped turns offline on both pages without a reload, and
   }));
 });
 
+test("a sensor service that was away leaves a gap in the chart, over every range", () =>
+  onPage(browser, at("/devices/device-001"), async (page) => {
+    const panel = page.locator('[data-sensor="Temperature"]');
+    await panel.locator(".chart-text", { hasText: "lowest" }).waitFor();
+    const goOn = stack.kill("microkernel-sensor", "device-001");
+    try {
+      await panel.locator(".panel-age", { hasText: /^[6-9] s ago/ }).waitFor();
+    } finally {
+      goOn();
+    }
+    await panel.locator(".chart-text", { hasText: /^Last 5 minutes.* 1 gap/ }).waitFor();
+    await page.getByRole("button", { name: "1 h" }).click();
+    await panel.locator(".chart-text", { hasText: /^Last hour: lowest/ }).waitFor();
+    await page.getByRole("button", { name: "24 h" }).click();
+    await panel.locator(".chart-text", { hasText: /^Last 24 hours: lowest/ }).waitFor();
+  }));
+
+test("a message that is refused is shown with its reason and a sample, without a reload", () =>
+  onPage(browser, at("/devices/device-003"), async (page) => {
+    await becomes(page, () => document.getElementById("live").dataset.live === "live");
+    await markPage(page);
+    await stack.publish("device-003", "telemetry", { device_id: "device-001", sensor: "Temperature", value: 1, unit: "°C", timestamp: 0,
+      anomaly: false, confidence: 1 });
+    const rejected = page.locator("#rejected li");
+    await rejected.getByText("device-001", { exact: false }).first().waitFor();
+    await rejected.getByText("Newest sample").click();
+    await rejected.locator("pre", { hasText: '"device_id":"device-001"' }).waitFor();
+    await assertNotReloaded(page);
+  }));
+
 test("a command that is sent shows the device's answer without a reload", () =>
   onPage(browser, at("/devices/device-003"), async (page) => {
     await markPage(page);

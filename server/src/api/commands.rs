@@ -43,10 +43,12 @@ pub(super) async fn find(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<CommandRecord>, Problem> {
-    let Path((_, text)) = path?;
+    let Path((device, text)) = path?;
+    let device: DeviceId = device.parse().map_err(|_| Problem::unknown_device(&device))?;
     let id: Uuid = text.parse().map_err(|_| Problem::parameter("the command's id", &text, "a UUID"))?;
-    let command = commands::find(&state.pool, state.organisation, id).await?;
-    command.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no command {id}")))
+    let command = commands::find(&state.pool, state.organisation, device.as_str(), id).await?;
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("there is no command {id} of a device {device}"));
+    command.map(Json).ok_or_else(unknown)
 }
 
 /// Gives a device a command.

@@ -53,17 +53,24 @@ pub async fn list(
     Ok(Some(rows.into_iter().map(CommandRecord::from).collect()))
 }
 
-/// One command; `None` when there is none of that id.
+/// One command of a device; `None` when it has none of that id.
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, organisation: OrganisationId, id: Uuid) -> Result<Option<CommandRecord>, sqlx::Error> {
+pub async fn find(
+    pool: &PgPool,
+    organisation: OrganisationId,
+    device_id: &str,
+    id: Uuid,
+) -> Result<Option<CommandRecord>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT id, command, payload, state, detail, created_at AS "created_at!: Time",
-               updated_at AS "updated_at!: Time"
-           FROM commands WHERE organisation_id = $1 AND id = $2"#,
+        r#"SELECT c.id, c.command, c.payload, c.state, c.detail, c.created_at AS "created_at!: Time",
+               c.updated_at AS "updated_at!: Time"
+           FROM commands c JOIN devices d ON d.key = c.device_key
+           WHERE c.organisation_id = $1 AND d.id = $2 AND c.id = $3"#,
         organisation.0,
+        device_id,
         id
     )
     .fetch_optional(pool)

@@ -1,4 +1,8 @@
-//! Choosing the ports: the one that was asked for, else the one of last time, else the default, else any free one.
+//! Choosing the ports: the one that was asked for, else the one of last time, else the default, else a free one.
+//!
+//! A free port is sought below the range from which the system takes the ports of outgoing connections. One from that
+//! range would be a trap: a client that tries again and again to reach a broker that is away is some day given the very
+//! port that it connects to, is connected with itself, and keeps the broker from coming back.
 
 use crate::config::Requested;
 use crate::data_dir::write_at_once;
@@ -6,6 +10,13 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+
+/// How many ports from the default on are tried before any other.
+const NEIGHBOURS: u16 = 20;
+/// Where the search for a free port begins.
+const FREE_FROM: u16 = 10_000;
+/// Where the ports of outgoing connections begin unless the system says otherwise.
+const OUTGOING_FROM: u16 = 32_768;
 
 /// The ports that were used last on a data folder; devices and bookmarks name them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,25 +83,46 @@ pub fn bind(
     asked: Requested<SocketAddr>,
     remembered: Option<u16>,
 ) -> Result<TcpListener, PortError> {
+    let (Requested::Explicit(address) | Requested::Default(address)) = asked;
+    let bind = |port| TcpListener::bind(SocketAddr::new(address.ip(), port));
+    let unusable = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::AddrInUse => PortError::Taken { flag, address, holder: by_whom(address.port()) },
+        _ => PortError::Unusable { flag, address, cause },
+    };
     match asked {
-        Requested::Explicit(address) => TcpListener::bind(address).map_err(|cause| match cause.kind() {
-            io::ErrorKind::AddrInUse => PortError::Taken { flag, address, holder: by_whom(address.port()) },
-            _ => PortError::Unusable { flag, address, cause },
-        }),
-        Requested::Default(address) => {
+        Requested::Explicit(_) if address.port() == 0 => bind_free(bind).map_err(unusable),
+        Requested::Explicit(_) => bind(address.port()).map_err(unusable),
+        Requested::Default(_) => {
             let wanted = remembered.unwrap_or(address.port());
-            let bind = |port| TcpListener::bind(SocketAddr::new(address.ip(), port));
-            let listener = bind(wanted)
-                .or_else(|_| bind(address.port()))
-                .or_else(|_| bind(0))
-                .map_err(|cause| PortError::Unusable { flag, address, cause })?;
-            let port = listener.local_addr().map_err(|cause| PortError::Unusable { flag, address, cause })?.port();
+            let neighbours = address.port()..address.port().saturating_add(NEIGHBOURS);
+            let mut known = std::iter::once(wanted).chain(neighbours);
+            let listener = known.find_map(|port| bind(port).ok()).map_or_else(|| bind_free(bind), Ok);
+            let listener = listener.map_err(unusable)?;
+            let port = listener.local_addr().map_err(unusable)?.port();
             if port != wanted {
                 tracing::warn!("port {wanted} is taken{}: {what} uses port {port} instead", by_whom(wanted));
             }
             Ok(listener)
         }
     }
+}
+
+/// Takes a free port, by chance, so that several servers that start at once don't run after each other.
+fn bind_free(bind: impl Fn(u16) -> io::Result<TcpListener>) -> io::Result<TcpListener> {
+    let ports = FREE_FROM..outgoing_from();
+    let random = uuid::Uuid::new_v4().into_bytes().map(u16::from);
+    let chosen = random.windows(2).filter_map(|pair| {
+        let offset = (pair[0] << 8 | pair[1]).checked_rem(ports.end.saturating_sub(ports.start))?;
+        bind(ports.start + offset).ok()
+    });
+    // The system's choice is better than none.
+    chosen.into_iter().next().map_or_else(|| bind(0), Ok)
+}
+
+/// The lowest port that the system takes for outgoing connections (ip(7), `ip_local_port_range`).
+fn outgoing_from() -> u16 {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(OUTGOING_FROM)
 }
 
 /// `" by process 12 (nginx)"` if the holder of a port can be seen, else nothing.
@@ -155,8 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn a_free_port_is_never_one_that_an_outgoing_connection_could_get() {
+        let ports: Vec<u16> = (0..50)
+            .map(|_| bind("x", "--http", Requested::Explicit(loopback(0)), None).unwrap())
+            .map(|listener| listener.local_addr().unwrap().port())
+            .collect();
+        assert!(ports.iter().all(|port| (FREE_FROM..outgoing_from()).contains(port)), "{ports:?}");
+    }
+
+    #[test]
     fn the_port_of_last_time_comes_before_the_default() {
-        let port = TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port();
+        let free = bind("x", "--http", Requested::Explicit(loopback(0)), None).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
         let default = loopback(4000);
         let listener = bind("x", "--http", Requested::Default(default), Some(port)).unwrap();
         assert_eq!(listener.local_addr().unwrap().port(), port);

@@ -154,6 +154,11 @@ fn options(socket_dir: &Path, database: &str) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass().socket(socket_dir).port(PORT).username(USER).database(database)
 }
 
+/// To the database that is always there; quiet, because what is slow here is slow by nature.
+fn administration(socket_dir: &Path) -> PgConnectOptions {
+    options(socket_dir, "postgres").disable_statement_logging()
+}
+
 struct Postgres {
     program: PathBuf,
     identity: Identity,
@@ -181,7 +186,7 @@ impl Service for Postgres {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        let connect = async { options(&self.socket_dir, "postgres").connect().await?.close().await };
+        let connect = async { administration(&self.socket_dir).connect().await?.close().await };
         match tokio::time::timeout(CONNECT_WITHIN, connect).await {
             Ok(answer) => answer.map_err(|error: sqlx::Error| error.to_string()),
             Err(_) => Err("no answer on its socket".to_owned()),
@@ -243,7 +248,7 @@ async fn create_cluster(
 
 /// Creates the database in a cluster that has none yet.
 async fn create_database(socket_dir: &Path) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect_with(&options(socket_dir, "postgres")).await?;
+    let mut connection = PgConnection::connect_with(&administration(socket_dir)).await?;
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(DATABASE)
         .fetch_one(&mut connection)

@@ -85,7 +85,7 @@ impl Ending {
             signal(pid, ending);
             let deadline = Instant::now() + self.patience;
             while Instant::now() < deadline {
-                if !is_running(pid) {
+                if parent_of_running(pid).is_none() {
                     return true;
                 }
                 sleep(Duration::from_millis(50)).await;
@@ -102,22 +102,32 @@ fn signal(pid: i32, signal: Signal) {
     }
 }
 
-/// Whether the process exists and is not just waiting to be reaped by its parent.
-fn is_running(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')))
+/// The parent of a process that runs; none if it has ended, also where only its parent has still to take note of it.
+fn parent_of_running(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything (proc(5)).
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    (state != "Z").then_some(parent)
 }
 
-/// The process whose command line has `flag` followed by `path`.
+/// The process whose command line has `flag` followed by `path`; where there are several, a parent before its children,
+/// which have their parent's command line until they change it.
 ///
 /// The path is one inside the data folder, so the process is one that a server on this data folder has started.
 pub(crate) fn find_by_argument(flag: &str, path: &Path) -> Option<i32> {
     let processes = std::fs::read_dir("/proc").ok()?;
-    processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|pid: &i32| {
-        let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        words.windows(2).any(|pair| pair == [flag.as_bytes(), path.as_os_str().as_bytes()]) && is_running(*pid)
-    })
+    let numbers = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let found: Vec<(i32, i32)> = numbers
+        .filter(|id| {
+            let Ok(line) = std::fs::read(format!("/proc/{id}/cmdline")) else { return false };
+            let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+            words.windows(2).any(|pair| pair == [flag.as_bytes(), path.as_os_str().as_bytes()])
+        })
+        .filter_map(|id| Some((id, parent_of_running(id)?)))
+        .collect();
+    found.iter().find(|(_, parent)| found.iter().all(|(id, _)| id != parent)).map(|(id, _)| *id)
 }
 
 /// The program `name` in the folders of `PATH`, and in those that an ordinary user's `PATH` lacks.

@@ -1,6 +1,6 @@
 //! The narrow keys that readings are stored under, remembered so that a batch of known devices asks for none.
 
-use super::message::{Content, Message};
+use super::message::{Content, Message, Stamped, number};
 use crate::state::OrganisationId;
 use crate::{ledger, registry, telemetry};
 use microkernel_wire::{DeviceId, Reading, SensorName};
@@ -129,14 +129,9 @@ impl Keys {
     }
 }
 
-fn readings(message: &Message) -> Option<&[super::message::Stamped]> {
+fn readings(message: &Message) -> Option<&[Stamped]> {
     match &message.content {
         Content::Telemetry(readings) => Some(readings),
         _ => None,
     }
-}
-
-/// A reading's run and number, where it has both.
-fn number(reading: &Reading) -> Option<(Uuid, i64)> {
-    reading.boot_id.zip(reading.seq).map(|(boot_id, seq)| (boot_id.0, seq.get() as i64))
 }

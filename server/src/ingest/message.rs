@@ -45,7 +45,7 @@ pub(super) struct Message {
 pub(super) struct Delivery {
     pub(super) packet_id: u16,
     pub(super) redelivered: bool,
-    /// SHA-256 of topic and payload; only of telemetry.
+    /// SHA-256 of topic and payload; empty where every reading has a number.
     pub(super) hash: Vec<u8>,
 }
 
@@ -69,10 +69,17 @@ pub(super) struct Stamped {
     pub(super) device_ts: Option<Time>,
 }
 
-/// Which timestamps a device may claim, relative to now.
+/// A reading's run and its number there, where it has both.
+pub(super) fn number(reading: &Reading) -> Option<(Uuid, i64)> {
+    reading.boot_id.zip(reading.seq).map(|(boot_id, seq)| (boot_id.0, seq.get() as i64))
+}
+
+/// Which timestamps a device may claim.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlausibleTime {
-    pub(super) oldest: Duration,
+    /// None before this time.
+    pub(super) oldest: Time,
+    /// None further in the future than this.
     pub(super) newest: Duration,
 }
 
@@ -80,11 +87,10 @@ impl PlausibleTime {
     /// The time to store a reading under, and why where it isn't the device's own.
     fn judge(&self, claimed: Time, now: Time) -> (Time, Option<String>) {
         let ahead_micros = claimed.as_micros().saturating_sub(now.as_micros());
-        let limit = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        let problem = if ahead_micros > limit(self.newest) {
+        let problem = if ahead_micros > i64::try_from(self.newest.as_micros()).unwrap_or(i64::MAX) {
             format!("more than {} hours in the future", self.newest.as_secs() / 3600)
-        } else if ahead_micros < -limit(self.oldest) {
-            format!("more than {} days ago", self.oldest.as_secs() / 86_400)
+        } else if claimed < self.oldest {
+            format!("before {}", self.oldest.to_rfc3339())
         } else {
             return (claimed, None);
         };
@@ -104,8 +110,8 @@ pub(super) fn decode(packet: Packet<'_>, now: Time, plausible: &PlausibleTime) -
         decoding.refuse(kind, &reason);
         Content::Nothing
     });
-    let hash = match content {
-        Content::Telemetry(_) => {
+    let hash = match &content {
+        Content::Telemetry(readings) if readings.iter().any(|stamped| number(&stamped.reading).is_none()) => {
             Sha256::new().chain_update(packet.topic).chain_update([0]).chain_update(packet.payload).finalize().to_vec()
         }
         _ => vec![],
@@ -122,7 +128,7 @@ pub(super) fn decode(packet: Packet<'_>, now: Time, plausible: &PlausibleTime) -
 impl Message {
     /// The same message, refused because the database can't hold it.
     pub(super) fn refused_by_database(&self, packet: Packet<'_>, now: Time, error: &sqlx::Error) -> Self {
-        let plausible = PlausibleTime { oldest: Duration::MAX, newest: Duration::MAX };
+        let plausible = PlausibleTime { oldest: Time::from_micros(i64::MIN), newest: Duration::MAX };
         let mut decoding =
             Decoding { packet, device: self.device.clone(), rejections: vec![], now, plausible: &plausible };
         decoding.refuse("unstorable", &format!("the database refuses the message: {error}"));
@@ -165,7 +171,7 @@ impl Decoding<'_> {
             Channel::Status => decode_json(payload).map(|status| Content::Status(storable(status))).map_err(refusal),
             Channel::Health => decode_json::<Health>(payload).map_err(refusal).map(|health| {
                 let json = serde_json::to_value(health);
-                Content::Health(sanitize::json(json.unwrap_or_else(|e| unreachable!("keys are strings: {e}"))))
+                Content::Health(json.unwrap_or_else(|error| unreachable!("keys are strings: {error}")))
             }),
             Channel::Responses => response(payload),
             Channel::Commands => Err(("unknown_topic", "commands go to devices, not to the server".to_owned())),
@@ -216,9 +222,8 @@ fn storable(mut status: Status) -> Status {
 }
 
 fn response(payload: &[u8]) -> Result<Content, Refusal> {
-    let mut response: Response = decode_json(payload).map_err(refusal)?;
+    let response: Response = decode_json(payload).map_err(refusal)?;
     let id = response.id.parse().map_err(|_| unknown_command(&response.id))?;
-    response.detail = response.detail.map(sanitize::json);
     Ok(Content::Response(id, response))
 }
 

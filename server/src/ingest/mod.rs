@@ -19,6 +19,7 @@ mod writer;
 use crate::commands::CommandDispatcher;
 use crate::live::Live;
 use crate::state::OrganisationId;
+use crate::time::Time;
 use message::PlausibleTime;
 use rumqttc::v5::MqttOptions;
 use sqlx::PgPool;
@@ -31,15 +32,17 @@ use tokio_util::task::TaskTracker;
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// A reading that claims to be older than this is stored under its time of arrival.
-    pub oldest: Duration,
+    pub oldest: Time,
     /// The same for one that claims to be further in the future than this.
     pub newest: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(86_400);
-        Self { oldest: 400 * DAY, newest: DAY }
+        // 2020 began before any device of this project: an older time is that of a clock that was never set. What was
+        // measured since may arrive years late and is still kept under its own time.
+        const YEAR_2020_MICROS: i64 = 1_577_836_800_000_000;
+        Self { oldest: Time::from_micros(YEAR_2020_MICROS), newest: Duration::from_secs(86_400) }
     }
 }
 

@@ -9,16 +9,19 @@ use microkernel_wire::Channel;
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish, RetainForwardRule, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::{AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Messages that the broker sends before one of them is acknowledged.
+/// Messages that the broker is asked to send at most before one of them is acknowledged.
 const RECEIVE_MAXIMUM: u16 = 500;
-/// Those, and as many again of QoS 0, which the receive maximum does not bound.
-pub(super) const CHANNEL_CAPACITY: usize = 2 * RECEIVE_MAXIMUM as usize;
+/// Messages of QoS 0, which no maximum bounds, that wait at most.
+const UNACKNOWLEDGED_MAXIMUM: usize = 1_000;
+/// Those, and as many as there are packet identifiers: mosquitto 2.0, when a session is resumed, sends all that it
+/// has, whatever the receive maximum.
+pub(super) const CHANNEL_CAPACITY: usize = u16::MAX as usize + UNACKNOWLEDGED_MAXIMUM;
 /// The largest packet that the broker may send; it drops a larger one silently (MQTT 5, section 3.1.2.11.4). So this is
 /// what the embedded broker accepts from devices: a payload that is too large to be decoded is seen here, and counted.
 const MAX_PACKET_BYTES: u32 = (1 << 20) + (1 << 17);
@@ -49,15 +52,15 @@ impl Delivery {
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     #[error("{}", explain(.0))]
-    Connection(#[from] ConnectionError),
+    Connection(#[from] Box<ConnectionError>),
     #[error(
         "the broker refuses the subscription {filter}: {reason:?}: allow this server to read devices/# in its access list"
     )]
     Refused { filter: String, reason: SubscribeReasonCode },
-    #[error("the broker sent more than {RECEIVE_MAXIMUM} messages without an acknowledgement")]
+    #[error("the broker uses a packet identifier again that was not acknowledged")]
     Flooded,
     #[error("the connection can't be used: {0}")]
-    Client(#[from] rumqttc::v5::ClientError),
+    Client(#[from] Box<ClientError>),
 }
 
 /// The options of a persistent session whose messages are acknowledged by hand.
@@ -110,15 +113,18 @@ impl Session {
         let (client, mut events) = AsyncClient::new(self.options.clone(), CHANNEL_CAPACITY);
         loop {
             let event = tokio::select! {
-                event = events.poll() => event?,
+                event = events.poll() => event.map_err(Box::new)?,
                 () = written.cancelled() => {
                     // Behind the acknowledgements in the same queue.
-                    client.try_disconnect()?;
-                    return Ok(farewell(&mut events).await);
+                    client.try_disconnect().map_err(Box::new)?;
+                    farewell(&mut events).await;
+                    return Ok(());
                 }
             };
             match event {
-                Event::Incoming(Packet::ConnAck(_)) => client.try_subscribe_many(subscriptions(&self.share_group))?,
+                Event::Incoming(Packet::ConnAck(_)) => {
+                    client.try_subscribe_many(subscriptions(&self.share_group)).map_err(Box::new)?
+                }
                 Event::Incoming(Packet::SubAck(answer)) => self.subscribed(&answer.return_codes)?,
                 Event::Incoming(Packet::Publish(publish)) => self.deliver(publish, &client)?,
                 _ => {}
@@ -139,7 +145,7 @@ impl Session {
 
     fn deliver(&self, publish: Publish, client: &AsyncClient) -> Result<(), SessionError> {
         let droppable = publish.qos == QoS::AtMostOnce;
-        if droppable && self.deliveries.capacity() <= usize::from(RECEIVE_MAXIMUM) {
+        if droppable && self.deliveries.capacity() <= usize::from(u16::MAX) {
             // The sender chose QoS 0, at most once.
             tracing::debug!("a QoS 0 message was dropped: more arrive than can be stored");
             return Ok(());

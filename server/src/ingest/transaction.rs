@@ -34,7 +34,7 @@ pub(super) async fn store(context: Context<'_>, keys: &mut Keys, messages: &[Mes
     let mut transaction = context.pool.begin().await?;
     let devices: BTreeSet<i32> = messages.iter().filter_map(|message| keys.device(message)).collect();
     registry::store::lock(&mut transaction, &devices.into_iter().collect::<Vec<_>>()).await?;
-    let repeated = repeated(&mut transaction, context.client_id, keys, messages).await?;
+    let repeated = repeated(&mut transaction, context.client_id, messages).await?;
     store_readings(&mut transaction, context, keys, messages, &repeated).await?;
     let refused = store_reports(&mut transaction, context, keys, messages).await?;
     let rejections: Vec<Rejection> =
@@ -43,23 +43,14 @@ pub(super) async fn store(context: Context<'_>, keys: &mut Keys, messages: &[Mes
     transaction.commit().await
 }
 
-/// The readings of a message that can't be recognised by a number.
-fn has_unnumbered(keys: &Keys, message: &Message) -> bool {
-    let (Content::Telemetry(readings), Some(device_key)) = (&message.content, keys.device(message)) else {
-        return false;
-    };
-    readings.iter().any(|stamped| keys.ledger(device_key, &stamped.reading).is_none())
-}
-
 /// For each message, whether its unnumbered readings were stored before: the broker says that it may have sent it
 /// already, and the last message under its packet identifier was the same.
 async fn repeated(
     connection: &mut PgConnection,
     client_id: &str,
-    keys: &Keys,
     messages: &[Message],
 ) -> Result<Vec<bool>, sqlx::Error> {
-    let recognised = |message: &Message| message.delivery.packet_id != 0 && has_unnumbered(keys, message);
+    let recognised = |message: &Message| message.delivery.packet_id != 0 && !message.delivery.hash.is_empty();
     let packet_ids: Vec<i32> = messages
         .iter()
         .filter(|message| recognised(message) && message.delivery.redelivered)

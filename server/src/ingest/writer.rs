@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// A batch ends when its payloads have so many bytes; what has arrived meanwhile is the next one. There is no timer:
-/// an idle server stores a message at once, a busy one finds many waiting.
+/// A batch ends when its payloads have so many bytes, or with so many messages; what has arrived meanwhile is the next
+/// one. There is no timer: an idle server stores a message at once, a busy one finds many waiting.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_MESSAGES: usize = 2_000;
 /// The database takes a batch within this time, or it is tried again.
 const STORE: Duration = Duration::from_secs(60);
 /// Bounds of the pause while the database is away.
@@ -88,20 +89,19 @@ impl Writer {
         shutdown: &CancellationToken,
     ) -> Result<(), Abandoned> {
         // A stack, the earlier half on top: the order of arrival is kept.
-        let mut waiting = vec![0..messages.len()];
-        while let Some(range) = waiting.pop() {
-            match self.store_persistently(&messages[range.clone()], now, shutdown).await? {
+        let mut waiting = vec![(0, messages.len())];
+        while let Some((index, end)) = waiting.pop() {
+            match self.store_persistently(&messages[index..end], now, shutdown).await? {
                 None => {}
-                Some(error) if range.len() == 1 => {
-                    let index = range.start;
+                Some(error) if end - index == 1 => {
                     let refused = messages[index].refused_by_database(packet(&batch[index]), now, &error);
                     if let Some(error) = self.store_persistently(&[refused], now, shutdown).await? {
                         tracing::error!("a message was lost: not even its refusal can be stored: {error}");
                     }
                 }
                 Some(_) => {
-                    let middle = range.start + range.len() / 2;
-                    waiting.extend([middle..range.end, range.start..middle]);
+                    let middle = index + (end - index) / 2;
+                    waiting.extend([(middle, end), (index, middle)]);
                 }
             }
         }
@@ -176,6 +176,7 @@ fn batch(first: Delivery, incoming: &mut mpsc::Receiver<Delivery>) -> Vec<Delive
     let mut bytes = first.publish.payload.len();
     let mut batch = vec![first];
     while bytes < BATCH_BYTES
+        && batch.len() < BATCH_MESSAGES
         && let Ok(next) = incoming.try_recv()
     {
         bytes += next.publish.payload.len();

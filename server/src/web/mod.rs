@@ -2,7 +2,7 @@
 //!
 //! Handlers parse the request, ask the registry, and render a template with the objects that the JSON API answers
 //! with, so a page and the API can't disagree. Scripts never build a page: they patch values from the event stream
-//! and otherwise fetch the same page again and merge it in ([`render`], `static/js/morph.js`).
+//! and otherwise fetch the same page again and merge it in (`render.rs`, `static/js/morph.js`).
 
 mod assets;
 mod command_form;

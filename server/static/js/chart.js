@@ -202,7 +202,8 @@ export class SensorChart {
 /** Some air above and below; a constant gets a scale around it rather than a magnified nothing. */
 function yRange(_, min, max) {
   if (min == null) return [0, 1];
-  const span = Math.max(max - min, Math.abs(max) * 0.002, 1e-9);
+  // A flat line is drawn in the middle of a range that its labels can tell apart; one at zero has no size to go by.
+  const span = Math.max(max - min, Math.abs(max) * 0.002) || 1;
   const middle = (min + max) / 2;
   return [middle - span * 0.6, middle + span * 0.6];
 }

@@ -108,6 +108,9 @@ const seen = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "400px" });
 
+const search = document.querySelector(".search");
+let typing = null;
+
 // Links that only change what is shown of the fleet do so in place.
 function go(url) {
   history.replaceState(null, "", url);
@@ -118,11 +121,14 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("#toolbar a, #fleet thead a, #fleet .pages a");
   if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  go(link.href);
+  // What was typed last may not be in the link yet.
+  clearTimeout(typing);
+  const url = new URL(link.href);
+  if (search.elements.q.value) url.searchParams.set("q", search.elements.q.value);
+  else url.searchParams.delete("q");
+  go(url);
 });
 
-const search = document.querySelector(".search");
-let typing = null;
 function find() {
   clearTimeout(typing);
   const query = new URLSearchParams(new FormData(search));

@@ -6,7 +6,7 @@ const RETRY_MS = 3000;
 /** A short break is not worth a message. */
 const PATIENCE_MS = 1500;
 
-const LABELS = { live: "Live", wait: "Connecting", rest: "Paused" };
+const LABELS = { live: "Live", wait: "Waiting", rest: "Paused" };
 
 /** Follows `url`; `handlers` is by event name, each gets the parsed data. `opened` runs at each (re)connection,
  *  with true when events may have been missed. */

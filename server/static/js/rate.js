@@ -7,10 +7,11 @@ const LEAST_MS = 2000;
 export class RateMeter {
   #totals = new Map();
   #arrivals = [];
-  #started = performance.now();
+  #started = null;
 
   /** Takes note of a device object. */
   count(device) {
+    this.#started ??= performance.now();
     const total = device.sensors.reduce((sum, sensor) => sum + sensor.readings, 0);
     const before = this.#totals.get(device.id);
     this.#totals.set(device.id, total);
@@ -21,7 +22,7 @@ export class RateMeter {
   text() {
     const now = performance.now();
     this.#arrivals = this.#arrivals.filter(([at]) => now - at < WINDOW_MS);
-    const window = Math.min(WINDOW_MS, now - this.#started);
+    const window = Math.min(WINDOW_MS, now - (this.#started ?? now));
     if (window < LEAST_MS) return "–";
     const rate = this.#arrivals.reduce((sum, [, count]) => sum + count, 0) / (window / 1000);
     return rate.toLocaleString("en", { maximumFractionDigits: rate < 100 ? 1 : 0 });

@@ -74,6 +74,7 @@ async fn what_is_wrong_is_answered_with_what_is_expected() {
         ("/api/v1/devices/a%00b".to_owned(), 404, ["there is no device", "/api/v1/devices"]),
         ("/api/v1/devices/device-009/commands".to_owned(), 404, ["device-009", "there is no device"]),
         ("/api/v1/devices/device-001/commands/7".to_owned(), 400, ["7", "UUID"]),
+        (format!("/api/v1/devices/device-001/commands/{}", Uuid::nil()), 404, ["there is no command", "device-001"]),
         ("/api/v1/events?device=device-009".to_owned(), 404, ["device-009", "there is no device"]),
         ("/api/v1/nothing".to_owned(), 404, ["/nothing", "/api/v1/devices"]),
     ] {

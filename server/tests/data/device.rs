@@ -18,7 +18,6 @@ pub(crate) enum Received {
     Connected,
     Subscribed,
     Acknowledged(PubAckReason),
-    Message(Vec<u8>),
     Lost,
 }
 
@@ -27,6 +26,7 @@ pub(crate) struct Device {
     pub(crate) id: String,
     client: AsyncClient,
     received: mpsc::UnboundedReceiver<Received>,
+    messages: mpsc::UnboundedReceiver<Vec<u8>>,
     _polling: AbortOnDropHandle<()>,
 }
 
@@ -46,13 +46,17 @@ impl Device {
         options.set_max_packet_size(Some(1 << 20));
         let (client, mut events) = AsyncClient::new(options, 1_000);
         let (report, received) = mpsc::unbounded_channel();
+        let (message, messages) = mpsc::unbounded_channel();
         let polling = tokio::spawn(async move {
             loop {
                 let next = match events.poll().await {
                     Ok(Event::Incoming(Packet::ConnAck(_))) => Received::Connected,
                     Ok(Event::Incoming(Packet::SubAck(_))) => Received::Subscribed,
                     Ok(Event::Incoming(Packet::PubAck(ack))) => Received::Acknowledged(ack.reason),
-                    Ok(Event::Incoming(Packet::Publish(publish))) => Received::Message(publish.payload.to_vec()),
+                    Ok(Event::Incoming(Packet::Publish(publish))) => {
+                        let _ = message.send(publish.payload.to_vec());
+                        continue;
+                    }
                     Ok(_) => continue,
                     Err(_) => Received::Lost,
                 };
@@ -62,7 +66,8 @@ impl Device {
                 }
             }
         });
-        let mut device = Self { id: id.to_owned(), client, received, _polling: AbortOnDropHandle::new(polling) };
+        let mut device =
+            Self { id: id.to_owned(), client, received, messages, _polling: AbortOnDropHandle::new(polling) };
         assert!(matches!(device.next().await, Received::Connected));
         device
     }
@@ -115,11 +120,8 @@ impl Device {
 
     /// The next command.
     pub(crate) async fn command(&mut self) -> Value {
-        loop {
-            if let Received::Message(payload) = self.next().await {
-                return serde_json::from_slice(&payload).unwrap();
-            }
-        }
+        let payload = tokio::time::timeout(DEADLINE, self.messages.recv()).await.expect("a command comes").unwrap();
+        serde_json::from_slice(&payload).unwrap()
     }
 
     /// Whether the broker ends the connection when this is published.

@@ -8,7 +8,7 @@ use microkernel_server::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, 
 use microkernel_server::state::AppState;
 use serde_json::Value;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -32,6 +32,11 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
     }
 }
 
+/// Connections of the runtime that this is called in.
+fn pool(database: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(10).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(database)
+}
+
 /// What the servers of a test have in common.
 pub(crate) struct World {
     pub(crate) pool: PgPool,
@@ -44,12 +49,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        // The first of a process wins; what a failed test logged is shown with it.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::DEBUG).try_init();
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::prepare(folder.path()).unwrap();
         let host = Host::new(&data, CancellationToken::new()).unwrap();
         let postgres = EmbeddedPostgres::start(&host, None).await.unwrap();
-        let options = PgPoolOptions::new().max_connections(10).acquire_timeout(Duration::from_secs(5));
-        let pool = options.connect_with(postgres.options()).await.unwrap();
+        let pool = pool(postgres.options());
         sqlx::migrate!().run(&pool).await.unwrap();
         let authority = Authority::open_or_create(data.path()).unwrap();
         let broker = EmbeddedBroker::start(&host, None, Requested::Explicit(0), None, &authority).await.unwrap();
@@ -63,7 +69,7 @@ impl World {
 
     /// The same by another address of the broker.
     pub(crate) async fn server_on(&self, broker: &BrokerAddress) -> Server {
-        Server::start(self.pool.clone(), broker).await
+        Server::start((*self.pool.connect_options()).clone(), broker).await
     }
 
     /// A device with a certificate, connected to the broker.
@@ -121,13 +127,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    async fn start(pool: PgPool, broker: &BrokerAddress) -> Self {
+    async fn start(database: PgConnectOptions, broker: &BrokerAddress) -> Self {
         let runtime = Runtime::new().unwrap();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let (handle, broker) = (runtime.handle().clone(), broker.clone());
         let (started_tasks, token) = (tasks.clone(), shutdown.clone());
         let start = handle.spawn(async move {
-            let state = AppState::start(pool, &broker, "microkernel-server-test", &started_tasks, &token).unwrap();
+            let state =
+                AppState::start(pool(database), &broker, "microkernel-server-test", &started_tasks, &token).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let router = microkernel_server::api::router().with_state(state.clone());

@@ -43,7 +43,7 @@ async fn the_first_start_makes_everything_and_keeps_it_private() {
 #[tokio::test]
 async fn a_restart_keeps_data_retained_messages_ports_and_ca() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start_with(folder.path(), &[], &[]);
+    let server = Server::start(folder.path());
     let (endpoints, ca) = (server.endpoints(), std::fs::read(server.data.join("pki/ca.crt")).unwrap());
     let mut database = server.database().await.unwrap();
     database.execute("CREATE TABLE kept AS SELECT 42 AS number").await.unwrap();

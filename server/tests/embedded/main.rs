@@ -11,3 +11,4 @@ mod mqtt;
 mod ports;
 mod recovery;
 mod server;
+mod serving;

@@ -4,15 +4,18 @@ use crate::server::{Server, command, failure};
 use std::net::TcpListener;
 
 #[test]
-fn taken_default_ports_are_replaced_and_said() {
-    // Where another program has them, they are taken as well.
-    let _held = [4000, 8883].map(|port| TcpListener::bind(("127.0.0.1", port)));
+fn ports_of_last_time_that_are_taken_are_replaced_and_said() {
     let folder = tempfile::tempdir().unwrap();
+    let held = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let [http, mqtts] = held.each_ref().map(|listener| listener.local_addr().unwrap().port());
+    std::fs::write(folder.path().join("ports.json"), format!(r#"{{"http":{http},"mqtts":{mqtts}}}"#)).unwrap();
     let server = Server::start_with(folder.path(), &[], &[]);
-    assert_ne!(server.endpoint("http"), "http://127.0.0.1:4000");
-    assert_ne!(server.mqtt_port(), "8883");
+    assert_ne!(server.endpoint("http"), format!("http://127.0.0.1:{http}"));
+    assert_ne!(server.mqtt_port(), mqtts.to_string());
     let log = server.log();
-    assert!(log.contains("port 4000 is taken") && log.contains("port 8883 is taken"), "{log}");
+    for port in [http, mqtts] {
+        assert!(log.contains(&format!("port {port} is taken by process {}", std::process::id())), "{log}");
+    }
 }
 
 #[test]

@@ -138,7 +138,8 @@ pub(crate) fn send(signal: &str, id: u32) {
     assert!(status.success(), "kill -s {signal} {id}");
 }
 
-/// The processes whose command line names a file in the data folder, other than servers: `(id, program)`.
+/// The processes whose command line names a file in the data folder, other than servers: `(id, program)`. Without their
+/// own children, which have the same command line for a moment.
 pub(crate) fn children(data: &Path) -> Vec<(u32, String)> {
     let data = format!("{}/", data.display());
     let look = |entry: std::fs::DirEntry| {
@@ -146,9 +147,13 @@ pub(crate) fn children(data: &Path) -> Vec<(u32, String)> {
         let line = String::from_utf8(std::fs::read(entry.path().join("cmdline")).ok()?).ok()?;
         let mut words = line.split('\0');
         let program = Path::new(words.next()?).file_name()?.to_str()?.to_owned();
-        words.any(|word| word.starts_with(&data)).then_some((id, program))
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let parent: u32 = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+        words.any(|word| word.starts_with(&data)).then_some((id, parent, program))
     };
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(look).collect()
+    let found: Vec<_> = std::fs::read_dir("/proc").unwrap().flatten().filter_map(look).collect();
+    let is_top = |parent: u32| found.iter().all(|(id, ..)| *id != parent);
+    found.iter().filter(|(_, parent, _)| is_top(*parent)).map(|(id, _, program)| (*id, program.clone())).collect()
 }
 
 /// The one child that runs this program, if there is exactly one.

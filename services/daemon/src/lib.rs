@@ -25,10 +25,12 @@ pub mod config;
 mod daemon;
 mod logging;
 mod notify;
+mod recent;
 mod run;
 mod state;
 
 pub use daemon::Daemon;
+pub use recent::recent_log;
 pub use run::{DRAIN_LIMIT, DrainError, EXIT_CONFIG, run, run_with_drain_limit};
 pub use state::{STATE_DIR_VARIABLE, state_dir};
 pub use tokio_util::sync::CancellationToken;

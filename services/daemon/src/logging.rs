@@ -5,6 +5,7 @@
 //! `[log]` section.
 
 use crate::config::{Layers, Log, LogLevel};
+use crate::recent::Keep;
 use serde::Deserialize;
 use std::{
     fmt,
@@ -39,8 +40,10 @@ pub(crate) fn init() {
     } else {
         layer.compact().with_ansi(std::io::stderr().is_terminal()).boxed()
     };
+    let recent = tracing_subscriber::fmt::layer().compact().with_ansi(false).with_writer(|| Keep);
+    let layers = layer.with_filter(filter.clone()).and_then(recent.with_filter(filter));
     // A second call in one process (tests) keeps the first one's.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     if let Some(problem) = problem {
         tracing::warn!("{problem}");
     }

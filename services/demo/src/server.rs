@@ -66,9 +66,10 @@ impl Server {
             let log_tail = || self.service.program().log_tail();
             if self.service.pid().is_none() && self.service.starts() >= STARTS_TO_TRY {
                 bail!(
-                    "the server ends at every start; {}What it misses is named there; missing programs come with \
-                     Debian's packages postgresql and mosquitto",
-                    log_tail()
+                    "the server ends at every start; {}Missing programs come with Debian's packages postgresql and \
+                     mosquitto; to begin anew without the data of earlier runs, remove {}",
+                    log_tail(),
+                    self.data_dir.display()
                 );
             }
             if started.elapsed() > READY_WITHIN {

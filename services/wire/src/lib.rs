@@ -29,6 +29,6 @@ pub use health::{Health, Memory, ServiceHealth, ServiceState, SpoolHealth, Stora
 pub use id::{BootId, DeviceId, IdError, SensorName, Seq};
 pub use reading::{Clock, Outcome, Reading, StageOutcome};
 pub use status::{DeviceState, Status};
-pub use telemetry::{MAX_PAYLOAD_BYTES, Rejection, Telemetry, decode_telemetry, encode_telemetry};
+pub use telemetry::{MAX_PAYLOAD_BYTES, Rejection, Telemetry, decode_telemetry, encode_telemetry, join_telemetry};
 pub use time::Timestamp;
 pub use topic::{Channel, Topic, TopicError};

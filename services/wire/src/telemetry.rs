@@ -59,6 +59,25 @@ pub fn encode_telemetry(readings: &[Reading]) -> Vec<u8> {
     json.unwrap_or_else(|error| unreachable!("a reading has only string keys and finite numbers: {error}"))
 }
 
+/// Joins readings that [`encode_telemetry`] encoded one by one: the same bytes as if it had encoded them together.
+///
+/// So a spool can hold readings encoded and make payloads of them without decoding any.
+pub fn join_telemetry(encoded: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    if let [one] = encoded {
+        return one.as_ref().to_vec();
+    }
+    let mut payload = Vec::with_capacity(2 + encoded.iter().map(|reading| reading.as_ref().len() + 1).sum::<usize>());
+    payload.push(b'[');
+    for (index, reading) in encoded.iter().enumerate() {
+        if index > 0 {
+            payload.push(b',');
+        }
+        payload.extend_from_slice(reading.as_ref());
+    }
+    payload.push(b']');
+    payload
+}
+
 fn decode_reading(device: &DeviceId, json: &str) -> Result<Reading, DecodeError> {
     let reading: Reading = decode_object(json)?;
     if let Some(confidence) = reading.confidence.filter(|c| !(0.0..=1.0).contains(c)) {

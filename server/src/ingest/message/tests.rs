@@ -5,11 +5,16 @@ use super::*;
 use proptest::prelude::*;
 
 const NOW_MICROS: i64 = 1_800_000_000_000_000;
+const OLDEST: f64 = 1_577_836_800.0;
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn decoded(topic: &str, payload: &[u8]) -> Message {
     let packet = Packet { topic, payload, packet_id: 1, redelivered: false, retained: false };
-    decode(packet, Time::from_micros(NOW_MICROS), &PlausibleTime { oldest: 400 * DAY, newest: DAY })
+    decode(
+        packet,
+        Time::from_micros(NOW_MICROS),
+        &PlausibleTime { oldest: Time::from_micros(OLDEST as i64 * 1_000_000), newest: DAY },
+    )
 }
 
 fn reading_at(seconds: f64) -> Message {
@@ -23,7 +28,7 @@ fn kinds(message: &Message) -> Vec<&'static str> {
 
 #[test]
 fn an_implausible_time_is_reported_and_the_reading_kept_under_its_arrival() {
-    for seconds in [0.0, 4_102_444_800.0] {
+    for seconds in [0.0, OLDEST - 0.001, 4_102_444_800.0] {
         let message = reading_at(seconds);
         let Content::Telemetry(readings) = &message.content else { panic!("{message:?}") };
         assert_eq!(readings[0].ts, Time::from_micros(NOW_MICROS));
@@ -35,8 +40,8 @@ fn an_implausible_time_is_reported_and_the_reading_kept_under_its_arrival() {
 
 #[test]
 fn a_time_within_the_window_is_the_devices_own() {
-    for offset in [-399.0 * 86_400.0, 0.0, 23.0 * 3600.0] {
-        let seconds = NOW_MICROS as f64 / 1e6 + offset;
+    let now = NOW_MICROS as f64 / 1e6;
+    for seconds in [OLDEST, 1_704_067_200.0, now, now + 23.0 * 3600.0] {
         let message = reading_at(seconds);
         let Content::Telemetry(readings) = &message.content else { panic!("{message:?}") };
         assert_eq!((readings[0].ts.0.as_seconds(), readings[0].device_ts), (seconds, None));
@@ -59,7 +64,8 @@ fn a_bad_element_never_stops_the_good_ones() {
 #[test]
 fn what_cannot_be_understood_is_refused_with_its_kind() {
     let long = vec![b' '; microkernel_wire::MAX_PAYLOAD_BYTES + 1];
-    let cases: [(&str, &[u8], &str); 7] = [
+    let cases: [(&str, &[u8], &str); 8] = [
+        ("devices/d1/status", br#"{"state":"online","version":"1\u0000"}"#, "invalid"),
         ("devices/d1/telemetry", b"{not json", "invalid"),
         ("devices/d1/telemetry", b"", "invalid"),
         ("devices/d1/telemetry", &long, "too_large"),
@@ -77,10 +83,11 @@ fn what_cannot_be_understood_is_refused_with_its_kind() {
 }
 
 #[test]
-fn nul_does_not_reach_the_database() {
-    let message = decoded("devices/d1/status", br#"{"state":"online","version":"1\u0000"}"#);
+fn long_texts_are_cut() {
+    let status = format!(r#"{{"state":"online","version":"{}"}}"#, "1".repeat(1_000));
+    let message = decoded("devices/d1/status", status.as_bytes());
     let Content::Status(status) = message.content else { panic!("{message:?}") };
-    assert_eq!(status.version.unwrap(), "1\u{fffd}");
+    assert_eq!(status.version.unwrap().len(), SHORT_TEXT);
 }
 
 proptest! {

@@ -11,10 +11,11 @@ use microkernel_wire::DeviceId;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long something may take that should happen at once, on a machine with a lot else to do.
@@ -106,24 +107,54 @@ impl System {
         })
     }
 
-    /// Publishes by `mosquitto_pub`, MQTT 5, QoS 1, with a device's certificate.
+    /// Publishes by `mosquitto_pub`, QoS 1, with a device's certificate.
     pub(crate) async fn mosquitto_pub(&self, identity: &Identity, topic: &str, payload: &[u8]) -> Output {
+        self.mosquitto("mosquitto_pub", "5", identity, &["-t", topic, "-s"], payload).await
+    }
+
+    /// Publishes to one topic and waits for the first message on another, with the server's own certificate.
+    pub(crate) async fn mosquitto_request(&self, topic: &str, answers: &str, payload: &str) -> Output {
+        let pki = self.fleet.layout().server().join("pki");
+        let file = |name| pki.join(name);
+        let identity = Identity {
+            ca_cert: file("ca.crt"),
+            cert: file("microkernel-server.crt"),
+            key: file("microkernel-server.key"),
+        };
+        let arguments = ["-t", topic, "-e", answers, "-W", "30", "-m", payload];
+        self.mosquitto("mosquitto_rr", "5", &identity, &arguments, b"").await
+    }
+
+    /// Runs one of mosquitto's clients, with `input` as its standard input.
+    pub(crate) async fn mosquitto(
+        &self,
+        program: &str,
+        version: &str,
+        identity: &Identity,
+        arguments: &[&str],
+        input: &[u8],
+    ) -> Output {
         let (host, port) = self.running.endpoints.broker().unwrap();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), payload).unwrap();
-        let output = tokio::process::Command::new("mosquitto_pub")
-            .args(["-V", "5", "-q", "1", "-h", host, "-p", &port.to_string(), "-t", topic])
+        let mut child = tokio::process::Command::new(program)
+            .args(["-V", version, "-q", "1", "-h", host, "-p", &port.to_string()])
             .arg("--cafile")
             .arg(&identity.ca_cert)
             .arg("--cert")
             .arg(&identity.cert)
             .arg("--key")
             .arg(&identity.key)
-            .arg("-f")
-            .arg(file.path())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .output();
-        timeout(SOON, output).await.expect("mosquitto_pub ends").unwrap()
+            .spawn()
+            .unwrap();
+        let output = async {
+            child.stdin.take().unwrap().write_all(input).await.unwrap();
+            child.wait_with_output().await.unwrap()
+        };
+        timeout(SOON, output).await.unwrap_or_else(|_| panic!("{program} does not end"))
     }
 }
 

@@ -65,7 +65,7 @@ impl Publisher {
     /// Publishes everything, so many messages a second.
     ///
     /// # Panics
-    /// When it is not done `within` the time, or the broker refuses a message.
+    /// When it is not done `within` the time, or the broker refuses a message for good.
     pub(crate) async fn run(&self, per_second: u32, within: Duration) -> Outcome {
         let mut outcome = Outcome::default();
         let mut waiting: VecDeque<usize> = (0..self.messages.len()).collect();
@@ -145,11 +145,16 @@ impl<'a> Connection<'a> {
     }
 
     fn acknowledge(&mut self, ack: &PubAck) {
-        // NoMatchingSubscribers would mean that nobody will ever get it: the ingest's session is gone.
-        assert_eq!(ack.reason, PubAckReason::Success, "the broker refuses a message");
-        if let Some(index) = self.in_flight.remove(&ack.pkid) {
-            self.outcome.acknowledged.insert(index);
-            self.publisher.acknowledged.store(self.outcome.acknowledged.len(), Ordering::Relaxed);
+        let Some(index) = self.in_flight.remove(&ack.pkid) else { return };
+        match ack.reason {
+            PubAckReason::Success => {
+                self.outcome.acknowledged.insert(index);
+                self.publisher.acknowledged.store(self.outcome.acknowledged.len(), Ordering::Relaxed);
+            }
+            // The broker has not kept it: mosquitto 2.0 forgets shared subscriptions when it is restarted, until the
+            // ingest, a moment later, subscribes again.
+            PubAckReason::NoMatchingSubscribers => self.waiting.push_front(index),
+            refusal => panic!("the broker refuses a message: {refusal:?}"),
         }
     }
 
