@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::{NamedTempFile, TempDir, TempPath};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -78,7 +78,7 @@ pub struct Bundles {
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) folder: TempDir,
-    file: NamedTempFile,
+    file: TempPath,
     pub(super) size_bytes: u64,
     pub(super) sha256: String,
     pub(super) sha1: String,
@@ -87,7 +87,7 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) fn path(&self) -> &Path {
-        self.file.path()
+        &self.file
     }
 }
 
@@ -131,7 +131,8 @@ impl Bundles {
         let at = |cause| StorageError::File { path: self.incoming.clone(), cause };
         let folder = TempDir::new_in(&self.incoming).map_err(at)?;
         let file = NamedTempFile::with_suffix_in(".raucb", folder.path()).map_err(at)?;
-        let mut output = File::from_std(file.reopen().map_err(at)?);
+        let (file, path) = file.into_parts();
+        let mut output = File::from_std(file);
         let (mut size_bytes, mut sha256, mut sha1, mut md5) = (0_u64, Sha256::new(), Sha1::new(), Md5::new());
         loop {
             let silent = |_| StorageError::Broken(size_bytes, format!("nothing came for {} s", SILENCE.as_secs()));
@@ -147,9 +148,11 @@ impl Bundles {
             output.write_all(&block).await.map_err(at)?;
         }
         output.flush().await.map_err(at)?;
+        // Closed: RAUC reads a bundle only when nobody else has it open.
+        drop(output.into_std().await);
         Ok(Received {
             folder,
-            file,
+            file: path,
             size_bytes,
             sha256: hex(&sha256.finalize()),
             sha1: hex(&sha1.finalize()),
