@@ -8,6 +8,7 @@ mod ddi;
 mod ddi_access;
 mod device;
 mod nudge;
+mod pages;
 mod releases;
 mod rollouts;
 mod simulation;
