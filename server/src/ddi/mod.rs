@@ -2,7 +2,7 @@
 //! SWUpdate and our own agent work alike (<https://eclipse.dev/hawkbit/apis/ddi_api/>).
 //!
 //! A device asks its base resource again and again; links in the answer lead to what there is to do. It is whoever its
-//! client certificate says, or its TargetToken, or its gateway by the tenant's GatewayToken ([`auth`]). It can do nothing
+//! client certificate says, or its TargetToken, or its gateway by the tenant's GatewayToken. It can do nothing
 //! but what concerns itself.
 
 mod artifact;

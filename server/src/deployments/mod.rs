@@ -1,6 +1,6 @@
 //! Deployments: one release on its way to one device. A deployment's id is what hawkBit calls an action's.
 //!
-//! [`state`] is the state machine, [`feedback`] what a device says, [`store`] the SQL. Every change of state and
+//! [`next`] is the state machine, [`Feedback`] what a device says. Every change of state and
 //! everything a device says is kept: that is the device's update timeline.
 
 mod feedback;

@@ -1,7 +1,7 @@
 //! Releases: signed RAUC bundles that devices can be updated to.
 //!
-//! An upload is streamed to disk ([`Bundles::receive`]), read and verified by RAUC itself ([`inspect`]), kept under a
-//! key of our own ([`storage`]) and only then registered ([`store`]). No name from outside ever becomes a file's.
+//! An upload ([`Bundles::upload`]) is streamed to disk, read and verified by RAUC itself ([`Inspector`]), kept under a key
+//! of our own and only then registered. No name from outside ever becomes a file's.
 
 mod inspect;
 mod storage;

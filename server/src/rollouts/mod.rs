@@ -1,6 +1,6 @@
 //! Rollouts: a release on its way to many devices, wave by wave.
 //!
-//! [`plan`] is the pure plan: from how things stand to what is to be done. [`Rollouts`] carries it out, each time in one
+//! [`plan()`] is the pure plan: from how things stand to what is to be done. [`Rollouts`] carries it out, each time in one
 //! transaction that holds the rollout's row, so that the limit of deployments in flight is exact however many servers
 //! and devices are at it: deployments enter flight only there, and leave it at any time.
 
