@@ -89,8 +89,9 @@ async fn send(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        if deployments::store::download_begins(&state.pool, controller.device_key, release.id).await?.is_some() {
-            state.live.changed([controller.id.to_string()]);
+        let begun = deployments::store::download_begins(&state.pool, controller.device_key, release.id).await?;
+        if let Some(rollout_id) = begun {
+            state.rollouts.deployment_changed(controller.id.as_str(), rollout_id);
         }
         state.bundles.read(release.key, range).await.map(releases::Content::into_body).map_err(|error| {
             tracing::error!("release {} can't be read: {error}", release.id);
