@@ -20,7 +20,7 @@ pub struct Cli {
 impl Cli {
     /// The command that was given; `serve` when there was none.
     pub fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        self.command.unwrap_or(Command::Serve(Box::new(self.serve)))
     }
 }
 
@@ -28,7 +28,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the fleet (the default)
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Certificates of the development CA
     Certificate(CertificateArguments),
 }
@@ -43,6 +43,11 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) http: Option<SocketAddr>,
 
+    /// Address that devices ask for updates on, HTTPS; any address, as every device proves who it is [default:
+    /// 127.0.0.1:8443, or a free port when it is taken]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) https: Option<SocketAddr>,
+
     /// Port of the embedded broker on 127.0.0.1, MQTT over TLS [default: 8883, or a free port when it is taken]
     #[arg(long, value_name = "PORT")]
     pub(crate) mqtt_port: Option<u16>,
@@ -55,6 +60,18 @@ pub struct ServeArguments {
     /// The mosquitto program for the embedded broker [default: /usr/sbin/mosquitto, or PATH]
     #[arg(long, value_name = "FILE")]
     pub(crate) mosquitto_bin: Option<PathBuf>,
+
+    /// Certificates of the authorities that sign bundles [default: bundles/keyring.pem in the data folder]
+    #[arg(long, value_name = "FILE", env = "BUNDLE_KEYRING")]
+    pub(crate) bundle_keyring: Option<PathBuf>,
+
+    /// The largest bundle that is taken, in MiB [default: 4096]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) bundle_max_mib: Option<u32>,
+
+    /// The rauc program, which verifies bundles [default: rauc on PATH]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rauc_bin: Option<PathBuf>,
 
     /// Use this PostgreSQL (15 or newer) instead of the embedded one
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]

@@ -5,12 +5,16 @@ use crate::cli::{DataArguments, ServeArguments};
 use nix::unistd::geteuid;
 use sqlx::postgres::PgConnectOptions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The port of the dashboard and the API when none is asked for.
 pub const DEFAULT_HTTP_PORT: u16 = 4000;
 /// The port of the embedded broker when none is asked for (the registered port of MQTT over TLS).
 pub const DEFAULT_MQTTS_PORT: u16 = 8883;
+/// The port that devices ask for updates on when none is asked for.
+pub const DEFAULT_HTTPS_PORT: u16 = 8443;
+/// The largest bundle taken when nothing else is asked for.
+const DEFAULT_BUNDLE_MIB: u32 = 4_096;
 /// The port of `mqtt://` when the URL names none.
 const DEFAULT_MQTT_PORT: u16 = 1883;
 
@@ -51,10 +55,25 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Address of the dashboard and the API; loopback.
     pub http: Requested<SocketAddr>,
+    /// Address that devices ask for updates on.
+    pub https: Requested<SocketAddr>,
+    /// How bundles are taken.
+    pub bundles: BundleSettings,
     /// Which database to use.
     pub database: Database,
     /// Which broker to use.
     pub broker: Broker,
+}
+
+/// How bundles are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleSettings {
+    /// The largest, in bytes.
+    pub max_bytes: u64,
+    /// The certificates that signers descend from.
+    pub keyring: PathBuf,
+    /// RAUC's program, or its name on the PATH.
+    pub rauc: PathBuf,
 }
 
 /// A value that was asked for, which must be honoured, or a default, which may be replaced.
@@ -105,7 +124,7 @@ pub struct BrokerAddress {
     pub share_group: Option<String>,
 }
 
-/// PEM files of a TLS client that proves who it is by a certificate.
+/// PEM files of a side of TLS that proves who it is by a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// Certificate of the CA that signed the other side's certificate.
@@ -126,9 +145,12 @@ impl Settings {
             Some(url) => Database::External(Box::new(database_options(url)?)),
             None => Database::Embedded { bin_dir: arguments.postgres_bin.clone() },
         };
+        let data_dir = data_dir(&arguments.data)?;
         Ok(Self {
-            data_dir: data_dir(&arguments.data)?,
             http: http_address(arguments.http)?,
+            https: https_address(arguments.https),
+            bundles: bundles(&arguments, &data_dir),
+            data_dir,
             database,
             broker: broker(arguments)?,
         })
@@ -158,6 +180,21 @@ fn http_address(asked: Option<SocketAddr>) -> Result<Requested<SocketAddr>, Conf
         Some(address) if !address.ip().is_loopback() => Err(ConfigError::NotLoopback(address)),
         Some(address) => Ok(Requested::Explicit(address)),
         None => Ok(Requested::Default(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_HTTP_PORT))),
+    }
+}
+
+/// Any address will do: whoever asks has to prove which device it is.
+fn https_address(asked: Option<SocketAddr>) -> Requested<SocketAddr> {
+    let default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_HTTPS_PORT);
+    asked.map_or(Requested::Default(default), Requested::Explicit)
+}
+
+fn bundles(arguments: &ServeArguments, data_dir: &Path) -> BundleSettings {
+    let mebibytes = arguments.bundle_max_mib.unwrap_or(DEFAULT_BUNDLE_MIB);
+    BundleSettings {
+        max_bytes: u64::from(mebibytes) * 1024 * 1024,
+        keyring: arguments.bundle_keyring.clone().unwrap_or_else(|| data_dir.join("bundles/keyring.pem")),
+        rauc: arguments.rauc_bin.clone().unwrap_or_else(|| PathBuf::from("rauc")),
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `postgres/` | the embedded database's cluster |
 //! | `broker/` | the embedded broker's configuration, certificate and stored messages |
 //! | `pki/` | the development CA, the certificates and keys made with it |
+//! | `bundles/` | the releases' bundles, and `keyring.pem`: the certificates of who may sign them |
 //! | `run/` | the database's unix socket |
 //! | `log/` | the logs of the embedded programs |
 //! | `instance` | what tells this server from others at a broker: a secret |

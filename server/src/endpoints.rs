@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub struct Endpoints {
     /// The dashboard and the API, for example `http://127.0.0.1:4000`.
     pub http: String,
+    /// Where devices ask for updates, for example `https://127.0.0.1:8443`.
+    pub https: String,
     /// The broker as `host:port`.
     pub mqtts: String,
     /// The embedded database; needs no password.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command() {
-        Command::Serve(arguments) => run::serve(arguments),
+        Command::Serve(arguments) => run::serve(*arguments),
         Command::Certificate(arguments) => certificate::run(arguments),
     };
     match outcome {

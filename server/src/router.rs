@@ -1,8 +1,8 @@
-//! All routes of the server: the API's and the pages'.
+//! All routes of the server: the API's and the pages', and apart from them, on their own port, the devices'.
 
 use crate::state::AppState;
 use crate::web::ConnectionGuide;
-use crate::{api, web};
+use crate::{api, ddi, web};
 use axum::{Extension, Router};
 use tower_http::trace::TraceLayer;
 
@@ -14,4 +14,9 @@ pub fn router(state: AppState, guide: ConnectionGuide) -> Router {
         .layer(Extension(guide))
         .layer(TraceLayer::new_for_http())
         .with_state(state)
+}
+
+/// The routes for devices, which prove who they are; served where [`crate::https::Peer`] is known.
+pub fn device_router(state: AppState) -> Router {
+    Router::new().merge(ddi::router()).layer(TraceLayer::new_for_http()).with_state(state)
 }

@@ -5,7 +5,9 @@ use crate::config::{Broker, Database, Settings};
 use crate::data_dir::DataDir;
 use crate::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host, Ports, SERVER_NAME, bind};
 use crate::endpoints::Endpoints;
-use crate::router::router;
+use crate::https::{Peer, TlsListener};
+use crate::releases::{self, Bundles, Inspector};
+use crate::router::{device_router, router};
 use crate::state::AppState;
 use crate::web::ConnectionGuide;
 use anyhow::Context as _;
@@ -20,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing_subscriber::EnvFilter;
 
 /// Connections of one server process: PostgreSQL's default limit of 100 leaves room for several.
@@ -133,6 +135,8 @@ async fn start_and_serve(
     // Taken first, so that a port in use is said before anything else is started.
     let http = bind("the dashboard", "--http", settings.http, remembered.http)?;
     let http_address = http.local_addr()?;
+    let https = bind("the devices' HTTPS", "--https", settings.https, remembered.https)?;
+    let https_address = https.local_addr()?;
 
     let options = match &settings.database {
         Database::Embedded { bin_dir } => {
@@ -143,9 +147,9 @@ async fn start_and_serve(
     };
     let pool = parts.pool.insert(open_database(options).await?).clone();
 
+    let authority = Authority::open_or_create(data.path())?;
     let broker = match &settings.broker {
         Broker::Embedded { port, program } => {
-            let authority = Authority::open_or_create(data.path())?;
             let start = EmbeddedBroker::start(&host, program.as_deref(), *port, remembered.mqtts, &authority);
             parts.broker.insert(start.await?).address()
         }
@@ -157,11 +161,12 @@ async fn start_and_serve(
         }
     };
     let mqtts = if parts.broker.is_some() { Some(broker.port) } else { remembered.mqtts };
-    let ports = Ports { http: Some(http_address.port()), mqtts };
+    let ports = Ports { http: Some(http_address.port()), mqtts, https: Some(https_address.port()) };
     ports.save(data.path()).context("ports.json can't be written")?;
 
     let client_id = format!("{SERVER_NAME}-{}", data.instance()?);
-    let state = AppState::start(pool, &broker, &client_id, &parts.work, &parts.work_end)?;
+    let bundles = open_bundles(settings, data)?;
+    let state = AppState::start(pool, &broker, &client_id, bundles, &parts.work, &parts.work_end)?;
     wait_for_broker(state.broker.clone(), shutdown).await;
 
     let guide = ConnectionGuide {
@@ -172,11 +177,27 @@ async fn start_and_serve(
     };
     let endpoints = Endpoints {
         http: format!("http://{http_address}"),
+        https: format!("https://{https_address}"),
         mqtts: format!("{}:{}", broker.host, broker.port),
         postgres_url: parts.postgres.as_ref().map(EmbeddedPostgres::url),
-        ca_cert: broker.tls.map(|files| files.ca_cert),
+        ca_cert: broker.tls.map(|files| files.ca_cert).or_else(|| Some(authority.certificate_path())),
     };
-    serve_http(http, router(state, guide), &endpoints, data, shutdown).await
+    https.set_nonblocking(true)?;
+    let https = TlsListener::start(tokio::net::TcpListener::from_std(https)?, &authority.https_server()?)?;
+    let devices = device_router(state.clone()).into_make_service_with_connect_info::<Peer>();
+    // Cut at the shutdown: a device goes on with its download where it was.
+    let devices = AbortOnDropHandle::new(tokio::spawn(axum::serve(https, devices).into_future()));
+    let outcome = serve_http(http, router(state, guide), &endpoints, data, shutdown).await;
+    drop(devices);
+    outcome
+}
+
+/// The folder of the bundles, in which the keyring is looked for, too.
+fn open_bundles(settings: &Settings, data: &DataDir) -> anyhow::Result<Bundles> {
+    let crate::config::BundleSettings { max_bytes, keyring, rauc } = settings.bundles.clone();
+    let folder = data.path().join("bundles");
+    let inspector = Inspector { program: rauc, keyring: std::path::absolute(&keyring).unwrap_or(keyring) };
+    Ok(Bundles::open(releases::Settings { folder, max_bytes, inspector })?)
 }
 
 /// Connects and brings the schema up to date.
@@ -219,7 +240,7 @@ async fn serve_http(
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut server = tokio::spawn(server.into_future());
     let _published = endpoints.publish(data.path()).context("endpoints.json can't be written")?;
-    tracing::info!("ready: dashboard {}, broker {}", endpoints.http, endpoints.mqtts);
+    tracing::info!("ready: dashboard {}, devices {}, broker {}", endpoints.http, endpoints.https, endpoints.mqtts);
 
     tokio::select! {
         outcome = &mut server => return outcome?.context("the HTTP server failed"),

@@ -5,6 +5,8 @@ use crate::config::BrokerAddress;
 use crate::ingest;
 use crate::live::Live;
 use crate::mqtt;
+use crate::releases::Bundles;
+use crate::rollouts::Rollouts;
 use crate::tls::TlsError;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -31,12 +33,16 @@ pub struct AppState {
     pub live: Live,
     /// Takes commands for devices.
     pub commands: CommandDispatcher,
+    /// The bundles of the releases.
+    pub bundles: Bundles,
+    /// Carries rollouts out.
+    pub rollouts: Rollouts,
     /// Whether the ingest is connected to the broker.
     pub broker: watch::Receiver<bool>,
 }
 
 impl AppState {
-    /// Begins the background work (ingest, dispatch of commands, live updates) on `tasks`; it ends soon after
+    /// Begins the background work (ingest, dispatch of commands, rollouts, live updates) on `tasks`; it ends soon after
     /// `shutdown` is cancelled, the ingest after what it has begun is stored and acknowledged.
     ///
     /// `client_id` names this server to the broker, which keeps messages for it while it is away: always the same for
@@ -48,6 +54,7 @@ impl AppState {
         pool: PgPool,
         broker: &BrokerAddress,
         client_id: &str,
+        bundles: Bundles,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> Result<Self, TlsError> {
@@ -64,6 +71,8 @@ impl AppState {
             settings: ingest::Settings::default(),
         };
         let connected = ingest.start(mqtt::options(broker, client_id)?, tasks, shutdown.clone());
-        Ok(Self { pool, organisation, live, commands, broker: connected })
+        let (live_rollouts, nudges) = (live.clone(), commands.clone());
+        let rollouts = Rollouts::start(pool.clone(), organisation, live_rollouts, nudges, tasks, shutdown.clone());
+        Ok(Self { pool, organisation, live, commands, bundles, rollouts, broker: connected })
     }
 }

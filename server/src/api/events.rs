@@ -1,8 +1,9 @@
-//! `/api/v1/events`: server-sent events (WHATWG HTML, section 9.2), of the fleet or of one device.
+//! `/api/v1/events`: server-sent events (WHATWG HTML, section 9.2), of the fleet, of one device or of one rollout.
 
 use super::fleet_events;
 use super::parameters::{Parameters, time};
 use super::problem::Problem;
+use super::rollout_events::RolloutStream;
 use crate::commands::{self, CommandRecord};
 use crate::live::{Change, Subscription};
 use crate::registry;
@@ -31,7 +32,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Changes of commands are looked for from so long before the last one seen: a transaction may take that long.
 const OVERLAP_MICROS: i64 = 10_000_000;
 
-/// Streams events; `device` for one device's, `since` (or `Last-Event-ID`) for readings from then on.
+/// Streams events; `device` for one device's, `rollout` for one rollout's, `since` (or `Last-Event-ID`) for readings from then on.
 pub(super) async fn stream(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -39,21 +40,26 @@ pub(super) async fn stream(
 ) -> Result<impl IntoResponse, Problem> {
     let Query(parameters) =
         parameters.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
-    let (mut device, mut start) = (None, None);
+    let (mut device, mut rollout, mut start) = (None, None, None);
     for (name, value) in &parameters {
         match name.as_str() {
             "device" => device = Some(value.parse::<DeviceId>().map_err(|_| Problem::unknown_device(value))?),
+            "rollout" => {
+                let id = value.parse().map_err(|_| Problem::parameter(name, value, "a rollout's id, a number"))?;
+                rollout = Some(id);
+            }
             "since" => start = Some(time(name, value)?),
-            _ => return Err(Problem::parameter("a parameter", name, "one of device, since")),
+            _ => return Err(Problem::parameter("a parameter", name, "one of device, rollout, since")),
         }
     }
     // A browser that reconnects says what it has; the address still says what it had at first.
     let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).map(Time::from_micros);
     // Subscribed before anything is read, so that no change falls between.
     let changes = state.live.subscribe();
-    let events = match device {
-        Some(id) => DeviceStream::begin(state, id, changes, last_event.or(start)).await?.events().left_stream(),
-        None => fleet_events::FleetStream::begin(state, changes).events().right_stream(),
+    let events = match (device, rollout) {
+        (Some(id), _) => DeviceStream::begin(state, id, changes, last_event.or(start)).await?.events().boxed(),
+        (None, Some(id)) => RolloutStream::begin(state, id, changes).await?.events().boxed(),
+        (None, None) => fleet_events::FleetStream::begin(state, changes).events().boxed(),
     };
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }

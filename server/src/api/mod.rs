@@ -1,6 +1,7 @@
 //! The REST API and the event stream. A handler parses, calls and renders.
 
 mod commands;
+mod deployments;
 mod devices;
 mod events;
 mod fleet_events;
@@ -8,8 +9,12 @@ pub mod guard;
 mod parameters;
 pub mod problem;
 mod readiness;
+mod releases;
+mod rollout_events;
+mod rollouts;
 mod series;
 mod telemetry;
+mod tokens;
 
 use crate::state::AppState;
 use axum::Router;
@@ -17,9 +22,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
-/// The longest body of a request.
+/// The longest body of a request, except for a bundle's upload, which is streamed.
 const BODY_BYTES: usize = 64 * 1024;
 
 /// All routes of the API.
@@ -31,6 +36,16 @@ pub fn router() -> Router<AppState> {
         .route("/devices/{id}/series", get(series::series))
         .route("/devices/{id}/commands", get(commands::list).post(commands::create))
         .route("/devices/{id}/commands/{command_id}", get(commands::find))
+        .route("/devices/{id}/deployments", get(deployments::list).post(deployments::create))
+        .route("/devices/{id}/deployments/{deployment_id}", get(deployments::find))
+        .route("/devices/{id}/deployments/{deployment_id}/cancel", post(deployments::cancel))
+        .route("/devices/{id}/target-token", post(tokens::new_target).delete(tokens::remove_target))
+        .route("/gateway-token", post(tokens::new_gateway).delete(tokens::remove_gateway))
+        .route("/releases", get(releases::list).post(releases::upload))
+        .route("/releases/{id}", get(releases::find).delete(releases::delete))
+        .route("/rollouts", get(rollouts::list).post(rollouts::create))
+        .route("/rollouts/{id}", get(rollouts::find))
+        .route("/rollouts/{id}/{action}", post(rollouts::change))
         .route("/events", get(events::stream))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::method_not_allowed)

@@ -1,5 +1,5 @@
-//! The development CA, and the certificates made with it: the embedded broker's, the server's own as a client of the
-//! broker, the devices'.
+//! The development CA, and the certificates made with it: the embedded broker's, the HTTPS listener's, the server's own
+//! as a client of the broker, the devices'.
 //!
 //! Everything is ECDSA P-256. Keys are readable by their owner only. It is a development CA in that its key lies beside
 //! the server; the profile of the certificates (RFC 5280) is that of a real one.
@@ -25,6 +25,8 @@ pub const SERVER_NAME: &str = "microkernel-server";
 const CA_NAME: &str = "ca";
 /// The name of the broker's files.
 const BROKER_NAME: &str = "broker";
+/// The name of the files of the HTTPS listener.
+const HTTPS_NAME: &str = "https";
 
 const CA_VALID: Duration = Duration::days(3652);
 const DEVICE_VALID: Duration = Duration::days(365);
@@ -153,6 +155,20 @@ impl Authority {
             ca_cert: self.certificate_path(),
             client_cert: certificate_path(&self.dir, SERVER_NAME),
             client_key: key_path(&self.dir, SERVER_NAME),
+        })
+    }
+
+    /// The files of the HTTPS listener, made or renewed if need be: its own certificate, and the CA's, which devices'
+    /// certificates must descend from.
+    ///
+    /// # Errors
+    /// [`PkiError`].
+    pub fn https_server(&self) -> Result<TlsFiles, PkiError> {
+        self.keep_valid(HTTPS_NAME, "localhost", Purpose::Server)?;
+        Ok(TlsFiles {
+            ca_cert: self.certificate_path(),
+            client_cert: certificate_path(&self.dir, HTTPS_NAME),
+            client_key: key_path(&self.dir, HTTPS_NAME),
         })
     }
 
@@ -291,7 +307,7 @@ fn random_serial() -> [u8; 16] {
     bytes
 }
 
-/// The names by which the broker is reached: sorted, each once.
+/// The names by which the broker and the HTTPS listener are reached: sorted, each once.
 fn machine_names() -> Vec<String> {
     let mut names = vec!["127.0.0.1".to_owned(), "::1".to_owned(), "localhost".to_owned()];
     let is_dns_name =

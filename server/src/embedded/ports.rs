@@ -25,6 +25,9 @@ pub struct Ports {
     pub http: Option<u16>,
     /// Of the embedded broker.
     pub mqtts: Option<u16>,
+    /// Of what devices ask for updates.
+    #[serde(default)]
+    pub https: Option<u16>,
 }
 
 /// Why there is no port.
@@ -206,7 +209,7 @@ mod tests {
     fn ports_are_remembered() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Ports::load(folder.path()), Ports::default());
-        let ports = Ports { http: Some(4001), mqtts: None };
+        let ports = Ports { http: Some(4001), mqtts: None, https: Some(8444) };
         ports.save(folder.path()).unwrap();
         assert_eq!(Ports::load(folder.path()), ports);
     }

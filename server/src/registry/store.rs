@@ -111,6 +111,16 @@ pub(crate) async fn key(pool: &PgPool, organisation: OrganisationId, id: &str) -
         .await
 }
 
+/// Whether a device is connected to the broker.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn is_online(pool: &PgPool, device_key: i32) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT state = 'online' AS "online!" FROM devices WHERE key = $1"#, device_key)
+        .fetch_one(pool)
+        .await
+}
+
 /// Registers the devices that are new; the key of each, in the order given.
 pub(crate) async fn register(
     connection: &mut PgConnection,

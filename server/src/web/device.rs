@@ -4,6 +4,7 @@ use super::command_form::{CommandForm, FieldErrors};
 use super::error::PageError;
 use super::render;
 use crate::commands::{self, CommandRecord};
+use crate::deployments::{self, DeploymentDetail};
 use crate::registry;
 use crate::state::AppState;
 use axum::extract::{Form, Path, State};
@@ -17,6 +18,8 @@ use serde_json::json;
 
 /// Commands shown, the newest first.
 const COMMANDS: usize = 20;
+/// Updates shown, the newest first.
+const UPDATES: usize = 5;
 
 /// `GET /devices/{id}`
 pub(super) async fn show(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, PageError> {
@@ -36,13 +39,25 @@ async fn page(
     let device = registry::find(&app.pool, app.organisation, id.as_str()).await?.ok_or_else(no_such_device)?;
     let mut commands = commands::list(&app.pool, app.organisation, id.as_str()).await?.unwrap_or_default();
     commands.truncate(COMMANDS);
+    let updates = updates(app, &id).await?;
     render::page(
         status,
         "device.html",
         context! {
             device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
+            updates => Serde(updates),
         },
     )
+}
+
+/// The newest deployments with their timelines.
+async fn updates(app: &AppState, id: &DeviceId) -> Result<Vec<DeploymentDetail>, PageError> {
+    let Some(key) = registry::store::key(&app.pool, app.organisation, id.as_str()).await? else { return Ok(vec![]) };
+    let mut updates = Vec::new();
+    for deployment in deployments::store::of_device(&app.pool, key).await?.into_iter().take(UPDATES) {
+        updates.extend(deployments::store::find(&app.pool, key, deployment.id).await?);
+    }
+    Ok(updates)
 }
 
 /// `POST /devices/{id}/commands`: sends what the form says. A script that asks for JSON gets the command object, or
@@ -117,7 +132,7 @@ mod tests {
         let (commands, form, errors) = (Vec::<CommandRecord>::new(), CommandForm::default(), FieldErrors::new());
         let context = context! {
             device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors),
-            failure => None::<&str>,
+            failure => None::<&str>, updates => Serde(Vec::<DeploymentDetail>::new()),
         };
         let html = render::text("device.html", context).unwrap();
         html.split_whitespace().collect::<Vec<_>>().join(" ")

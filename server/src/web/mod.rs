@@ -12,7 +12,10 @@ mod fleet;
 mod fleet_query;
 mod format;
 mod guide;
+mod releases;
 mod render;
+mod rollout_form;
+mod rollouts;
 mod security;
 
 pub use guide::ConnectionGuide;
@@ -30,6 +33,10 @@ pub fn router() -> Router<AppState> {
         .route("/", get(fleet::show))
         .route("/devices/{id}", get(device::show))
         .route("/devices/{id}/commands", post(device::send_command))
+        .route("/releases", get(releases::show))
+        .route("/rollouts", get(rollouts::list).post(rollouts::create))
+        .route("/rollouts/{id}", get(rollouts::show))
+        .route("/rollouts/{id}/{action}", post(rollouts::change))
         .route("/favicon.ico", get(assets::favicon))
         .route("/static/{version}/{*path}", get(assets::serve))
         .fallback(error::not_found)

@@ -1,4 +1,4 @@
-// The device page: charts and values live; health, delivery and rejections from the server's page now and then.
+// The device page: charts and values live; updates, health, delivery and rejections from the server's page now and then.
 import "./page.js";
 import { SensorChart } from "./chart.js";
 import { setUpCommandForm, showCommand } from "./commands.js";
@@ -15,7 +15,7 @@ const ranges = document.getElementById("ranges");
 const charts = new Map();
 let seconds = DEFAULT_SECONDS;
 
-const refresh = refresher(["device", "sensors", "health", "delivery", "rejected", "commands"], { intervalMs: 5000, after: setUpCharts });
+const refresh = refresher(["device", "sensors", "updates", "health", "delivery", "rejected", "commands"], { intervalMs: 5000, after: setUpCharts });
 
 /** A chart for every sensor that the page shows. */
 function setUpCharts() {

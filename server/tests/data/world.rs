@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use microkernel_server::config::{BrokerAddress, Requested};
 use microkernel_server::data_dir::DataDir;
 use microkernel_server::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host};
+use microkernel_server::releases::{self, Bundles, Inspector};
 use microkernel_server::state::AppState;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -49,6 +50,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        // The test's HTTP client has none of its own. It may be there: tests share a process under `cargo test`.
+        drop(rustls::crypto::ring::default_provider().install_default());
         // The first of a process wins; what a failed test logged is shown with it.
         let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::DEBUG).try_init();
         let folder = tempfile::tempdir().unwrap();
@@ -69,7 +72,10 @@ impl World {
 
     /// The same by another address of the broker.
     pub(crate) async fn server_on(&self, broker: &BrokerAddress) -> Server {
-        Server::start((*self.pool.connect_options()).clone(), broker).await
+        let inspector = Inspector { program: "rauc".into(), keyring: self.folder.path().join("keyring.pem") };
+        let folder = self.folder.path().join("bundles");
+        let bundles = Bundles::open(releases::Settings { folder, max_bytes: 0, inspector }).unwrap();
+        Server::start((*self.pool.connect_options()).clone(), broker, bundles).await
     }
 
     /// A device with a certificate, connected to the broker.
@@ -127,14 +133,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    async fn start(database: PgConnectOptions, broker: &BrokerAddress) -> Self {
+    async fn start(database: PgConnectOptions, broker: &BrokerAddress, bundles: Bundles) -> Self {
         let runtime = Runtime::new().unwrap();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let (handle, broker) = (runtime.handle().clone(), broker.clone());
         let (started_tasks, token) = (tasks.clone(), shutdown.clone());
         let start = handle.spawn(async move {
-            let state =
-                AppState::start(pool(database), &broker, "microkernel-server-test", &started_tasks, &token).unwrap();
+            let name = "microkernel-server-test";
+            let state = AppState::start(pool(database), &broker, name, bundles, &started_tasks, &token).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let router = microkernel_server::api::router().with_state(state.clone());

@@ -97,6 +97,8 @@ fn programs_that_are_not_there_are_named_with_the_remedy() {
         failure(crate::server::command().arg("--data-dir").arg(folder.path()).args([
             "--http",
             "127.0.0.1:0",
+            "--https",
+            "127.0.0.1:0",
             "--mqtt-port",
             "0",
             flag,

@@ -90,7 +90,7 @@ fn a_server_interrupted_while_it_starts_ends_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().canonicalize().unwrap();
     let mut command = crate::server::command();
-    command.arg("--data-dir").arg(&data).args(["--http", "127.0.0.1:0", "--mqtt-port", "0"]);
+    command.arg("--data-dir").arg(&data).args(["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--mqtt-port", "0"]);
     let mut server = command.spawn().unwrap();
     eventually("the cluster is being made", || data.join("postgres.unfinished").exists().then_some(()));
     send("INT", server.id());

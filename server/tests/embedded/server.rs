@@ -57,7 +57,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on any free ports and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
-        Self::start_with(data, &["--http", "127.0.0.1:0", "--mqtt-port", "0"], &[])
+        Self::start_with(data, &["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--mqtt-port", "0"], &[])
     }
 
     /// The same with these arguments and environment.

@@ -2,6 +2,8 @@
 
 use crate::mqtt::{client_as, issue, publish};
 use crate::server::{DEADLINE, Server};
+use microkernel_server::config::TlsFiles;
+use microkernel_server::tls::client_config;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// The device as the API shows it, as soon as `ready` says so.
 async fn device(server: &Server, id: &str, ready: impl Fn(&Value) -> bool) -> Value {
+    // The client has none of its own, though it asks without TLS. It may be there: tests share a process under
+    // `cargo test`.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let url = format!("{}/api/v1/devices/{id}", server.endpoint("http"));
     let start = Instant::now();
     loop {
@@ -101,4 +106,23 @@ fn an_open_event_stream_does_not_hold_up_the_end() {
     let start = Instant::now();
     assert!(server.stop().success());
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_device_asks_for_updates_with_the_certificate_it_was_issued() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let issued = issue(&server.data, "device-001");
+    let files = TlsFiles {
+        ca_cert: issued.join("ca.crt"),
+        client_cert: issued.join("device-001.crt"),
+        client_key: issued.join("device-001.key"),
+    };
+    let tls = client_config(&files).unwrap();
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).build().unwrap();
+    let base = format!("{}/DEFAULT/controller/v1", server.endpoint("https"));
+    let answer: Value = client.get(format!("{base}/device-001")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["config"]["polling"]["sleep"], "00:05:00");
+    assert_eq!(client.get(format!("{base}/device-002")).send().await.unwrap().status(), 403);
+    assert!(server.stop().success());
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub struct ServerEndpoints {
     /// Dashboard and API, for example `http://127.0.0.1:4000`.
     pub http: String,
+    /// Where devices ask for updates, for example `https://127.0.0.1:8443`.
+    pub https: String,
     /// Broker, `host:port`.
     pub mqtts: String,
     /// Database.
@@ -93,6 +95,7 @@ mod tests {
         let path = folder.path().join("endpoints.json");
         assert_eq!(ServerEndpoints::read(&path).unwrap(), None);
         let server = ServerEndpoints {
+            https: "https://127.0.0.1:8443".to_owned(),
             http: "http://127.0.0.1:4000".to_owned(),
             mqtts: "127.0.0.1:8883".to_owned(),
             postgres_url: "postgresql:///microkernel".to_owned(),

@@ -20,6 +20,8 @@ use tokio::time::timeout;
 const WHOLE_RUN: Duration = Duration::from_secs(150);
 
 fn folder() -> TempDir {
+    // The HTTP client has none of its own, though it asks without TLS.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let folder = tempfile::Builder::new().prefix("mk-").tempdir().unwrap();
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     folder

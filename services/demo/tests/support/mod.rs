@@ -40,6 +40,9 @@ impl System {
         let options = Options { dir: folder.path().to_owned(), devices, ports: Some(Ports::any().unwrap()) };
         let fleet = Fleet::prepare(options, Arc::new(Plain)).unwrap();
         let running = fleet.start().await.unwrap();
+        // The client has none of its own, though it asks without TLS. It may be there: tests share a process under
+        // `cargo test`.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         Self { fleet, running, http, folder }
     }

@@ -1,0 +1,122 @@
+//! `/api/v1/devices/{id}/deployments`.
+
+use super::problem::Problem;
+use crate::deployments::{Deployment, DeploymentDetail, Outcome, store};
+use crate::state::AppState;
+use crate::{registry, releases};
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use microkernel_wire::DeviceId;
+use serde::{Deserialize, Serialize};
+
+/// A device's newest deployments.
+#[derive(Debug, Serialize)]
+pub(super) struct Deployments {
+    deployments: Vec<Deployment>,
+}
+
+/// What a client asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    release: i64,
+}
+
+/// How a deployment is to be cancelled.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cancellation {
+    /// Whether the device agrees or not: for one that will not ask again.
+    #[serde(default)]
+    force: bool,
+}
+
+/// A device's newest deployments, the newest first.
+pub(super) async fn list(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Deployments>, Problem> {
+    let Path(id) = id?;
+    let key = device_key(&state, &id).await?;
+    Ok(Json(Deployments { deployments: store::of_device(&state.pool, key).await? }))
+}
+
+/// One deployment with its timeline.
+pub(super) async fn find(
+    State(state): State<AppState>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<DeploymentDetail>, Problem> {
+    let Path((id, deployment)) = path?;
+    let key = device_key(&state, &id).await?;
+    let found = store::find(&state.pool, key, deployment_id(&deployment)?).await?;
+    found.map(Json).ok_or_else(|| unknown(&deployment))
+}
+
+/// Gives a device a release at once.
+pub(super) async fn create(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+    request: Result<Json<Request>, JsonRejection>,
+) -> Result<(StatusCode, Json<DeploymentDetail>), Problem> {
+    let Path(id) = id?;
+    let Json(request) = request?;
+    let key = device_key(&state, &id).await?;
+    let release = releases::store::find(&state.pool, state.organisation, request.release).await?;
+    let release = release.ok_or_else(|| {
+        Problem::parameter("release", &request.release.to_string(), "the id of one that GET /api/v1/releases lists")
+    })?;
+    let mut transaction = state.pool.begin().await?;
+    let Some(created) = store::create(&mut transaction, state.organisation, key, release.id).await? else {
+        let detail = format!("{id} is at another update: wait for its end, or cancel it");
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    };
+    transaction.commit().await?;
+    state.rollouts.deployment_changed(&id, None);
+    if registry::store::is_online(&state.pool, key).await? {
+        state.rollouts.nudge(&id, &release.version).await;
+    }
+    let found = store::find(&state.pool, key, created).await?.ok_or_else(|| unknown(&created.to_string()))?;
+    Ok((StatusCode::CREATED, Json(found)))
+}
+
+/// Cancels a deployment: 202 while the device is asked.
+pub(super) async fn cancel(
+    State(state): State<AppState>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Option<Json<Cancellation>>,
+) -> Result<(StatusCode, Json<DeploymentDetail>), Problem> {
+    let Path((id, text)) = path?;
+    let key = device_key(&state, &id).await?;
+    let deployment = deployment_id(&text)?;
+    let Json(Cancellation { force }) = request.unwrap_or_default();
+    let status = match store::cancel(&state.pool, key, deployment, force).await? {
+        Outcome::Unknown => return Err(unknown(&text)),
+        Outcome::Over(now) => {
+            let detail = format!("deployment {deployment} is over: {}", now.as_str());
+            return Err(Problem::new(StatusCode::CONFLICT, detail));
+        }
+        Outcome::Noted { changed, rollout_id, .. } => {
+            state.rollouts.deployment_changed(&id, rollout_id);
+            if changed { StatusCode::OK } else { StatusCode::ACCEPTED }
+        }
+    };
+    let found = store::find(&state.pool, key, deployment).await?.ok_or_else(|| unknown(&text))?;
+    Ok((status, Json(found)))
+}
+
+async fn device_key(state: &AppState, id: &str) -> Result<i32, Problem> {
+    let unknown = || Problem::unknown_device(id);
+    let valid: DeviceId = id.parse().map_err(|_| unknown())?;
+    registry::store::key(&state.pool, state.organisation, valid.as_str()).await?.ok_or_else(unknown)
+}
+
+fn deployment_id(text: &str) -> Result<i64, Problem> {
+    text.parse().map_err(|_| unknown(text))
+}
+
+fn unknown(id: &str) -> Problem {
+    let id: String = id.chars().take(80).collect();
+    Problem::new(StatusCode::NOT_FOUND, format!("this device has no deployment {id}"))
+}

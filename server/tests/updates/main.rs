@@ -1,0 +1,15 @@
+//! Releases, the devices' API and rollouts, with a real PostgreSQL, a real broker, bundles made by the real `rauc`, and
+//! devices that ask over real HTTPS with client certificates. Runs as root and as an ordinary user.
+#![allow(clippy::unwrap_used)]
+
+mod artifacts;
+mod bundles;
+mod ddi;
+mod ddi_access;
+mod device;
+mod nudge;
+mod pages;
+mod releases;
+mod rollouts;
+mod simulation;
+mod world;
