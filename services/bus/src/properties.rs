@@ -9,7 +9,8 @@ use zbus::{
 /// The announced changes of the properties of the object that `proxy` speaks to, all its interfaces.
 ///
 /// Which properties are announced, and whether with their value, is in the interface's XML. A change may be missed when
-/// the service restarts: read the property after subscribing.
+/// the service restarts: read the property after subscribing. The stream must be polled, or dropped: one that is not
+/// holds up everything else on its connection.
 ///
 /// # Errors
 /// When the bus refuses the subscription.

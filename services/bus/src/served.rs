@@ -18,7 +18,14 @@ impl<I: Interface> Served<I> {
     /// Builds the connection with the object on it and then takes the name, in this order: a caller that sees the name
     /// always finds the object.
     pub(crate) async fn new(builder: Builder<'_>, name: &str, path: &str, interface: I) -> zbus::Result<Self> {
-        let connection = builder.serve_at(path, interface).name(name).build().await?;
+        let connection = builder
+            .serve_at(path, interface)
+            .name(name)
+            // zbus's default would let a second process take the name away from the one that serves.
+            .allow_name_replacements(false)
+            .replace_existing_names(false)
+            .build()
+            .await?;
         let interface = connection.object_server().interface(path).await?;
         Ok(Self { connection, interface })
     }
@@ -46,6 +53,6 @@ impl<I> Clone for Served<I> {
 
 impl<I> std::fmt::Debug for Served<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Served").field("connection", &self.connection).finish_non_exhaustive()
+        f.debug_struct("Served").field("unique_name", &self.connection.unique_name()).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@
 //! has. `RUST_LOG` (`info,microkernel_uplink=debug`; targets and levels only) says what is logged, else `level` of the
 //! `[log]` section.
 
-use crate::config::{Layers, Log};
+use crate::config::{Layers, Log, LogLevel};
 use serde::Deserialize;
 use std::{
     fmt,
@@ -30,7 +30,7 @@ struct Config {
     log: Log,
 }
 
-/// Starts logging. A wrong `RUST_LOG` or `[log]` section is logged, at the default level.
+/// Starts logging, at the default level where what was asked for is wrong.
 pub(crate) fn init() {
     let (filter, problem) = filter();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -46,24 +46,20 @@ pub(crate) fn init() {
     }
 }
 
+/// What is logged, and what is wrong with what was asked for.
 fn filter() -> (Targets, Option<String>) {
-    match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => match text.parse() {
-            Ok(targets) => return (targets, None),
-            Err(error) => {
-                let problem = format!(
-                    "environment variable RUST_LOG: {text:?}: {error}; expected for example info,microkernel_uplink=debug"
-                );
-                return (Targets::new().with_default(Log::default().level), Some(problem));
-            }
-        },
-        _ => {}
-    }
-    match Layers::system().load::<Config>() {
-        Ok(config) => (Targets::new().with_default(config.log.level), None),
+    let from = |level: LogLevel| Targets::new().with_default(level);
+    let requested = std::env::var("RUST_LOG").unwrap_or_default();
+    if requested.is_empty() {
         // The service loads the configuration as well, and says everything that is wrong with it.
-        Err(_) => (Targets::new().with_default(Log::default().level), None),
+        let config = Layers::system().load::<Config>().unwrap_or_default();
+        return (from(config.log.level), None);
     }
+    requested.parse().map(|targets| (targets, None)).unwrap_or_else(|error| {
+        let example = "info,microkernel_uplink=debug";
+        let problem = format!("environment variable RUST_LOG: {requested:?}: {error}; expected for example {example}");
+        (from(LogLevel::default()), Some(problem))
+    })
 }
 
 /// Whether standard error is the stream that `JOURNAL_STREAM` names (`device:inode`): a child whose standard error was

@@ -20,7 +20,8 @@ pub trait Feed {
     /// Applies and keeps a `[sensor]` section.
     fn apply_config(&self, toml: &str) -> Result<()>;
 
-    /// A hint that there are readings up to `newest_seq`.
+    /// A hint that there are readings up to `newest_seq`. A stream of these must be polled, or dropped: one that is not
+    /// holds up everything else on its connection.
     #[zbus(signal)]
     fn available(&self, newest_seq: u64) -> zbus::Result<()>;
 

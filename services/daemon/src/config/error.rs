@@ -1,7 +1,10 @@
 //! What can be wrong with the configuration. The texts are for the operator: where, what was expected, what was found,
 //! what to do.
 
-use super::wording::{Hint, one_of};
+use super::{
+    sections::SECTIONS,
+    wording::{Hint, one_of},
+};
 use std::{fmt, io, path::PathBuf};
 
 /// A place in the configuration.
@@ -52,7 +55,7 @@ pub enum ConfigError {
         message: String,
     },
     /// There is no such section.
-    #[error("{origin}: unknown section [{section}]{}; expected {}", Hint(nearest), one_of(&super::sections::SECTIONS))]
+    #[error("{origin}: unknown section [{section}]{}; expected {}; rename or remove it", Hint(nearest), one_of(&SECTIONS))]
     UnknownSection {
         /// Where it is.
         origin: Origin,
@@ -62,7 +65,7 @@ pub enum ConfigError {
         nearest: Option<&'static str>,
     },
     /// A section does not have such a key.
-    #[error("{origin}: unknown key {key}{}; expected {}", Hint(nearest), one_of(expected))]
+    #[error("{origin}: unknown key {key}{}; expected {}; rename or remove it", Hint(nearest), one_of(expected))]
     UnknownKey {
         /// Where it is.
         origin: Origin,

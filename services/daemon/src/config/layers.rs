@@ -3,12 +3,11 @@
 use super::{
     document::Document,
     environment::{self, Override},
-    error::{ConfigError, Origin},
-    wording,
+    error::ConfigError,
+    merged::Merged,
 };
-use figment::{Figment, error::Kind};
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The environment variable that replaces the three folders by others, separated by colons: for demos and tests.
 pub const CONFIG_PATH_VARIABLE: &str = "MICROKERNEL_CONFIG_PATH";
@@ -64,10 +63,7 @@ impl Layers {
     /// # Errors
     /// The first thing that is wrong, in any file or for `T`.
     pub fn load<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        let documents = self.documents()?;
-        let merged = documents.iter().fold(Figment::new(), Figment::merge);
-        let merged = self.overrides.iter().fold(merged, Figment::merge);
-        merged.extract().map_err(|error| self.explain(error, &documents, &merged))
+        Merged::new(&self.dirs, self.documents()?, &self.overrides).extract()
     }
 
     fn documents(&self) -> Result<Vec<Document>, ConfigError> {
@@ -79,54 +75,5 @@ impl Layers {
             documents.push(Document::parse(name.clone(), toml.clone())?);
         }
         Ok(documents)
-    }
-
-    fn explain(&self, error: figment::Error, documents: &[Document], merged: &Figment) -> ConfigError {
-        let key = error.path.join(".");
-        let origin = self.origin(&error, documents);
-        let present = merged.find_value(&key).map_or("nothing".to_owned(), |value| wording::found(&value.to_actual()));
-        match error.kind {
-            Kind::MissingField(name) => {
-                let key = if key.is_empty() { name.into_owned() } else { format!("{key}.{name}") };
-                ConfigError::Missing { places: self.places(&key), key }
-            }
-            Kind::UnknownField(name, expected) => {
-                ConfigError::UnknownKey { origin, key, expected, nearest: wording::nearest(&name, expected) }
-            }
-            Kind::UnknownVariant(name, expected) => ConfigError::InvalidValue {
-                origin,
-                key,
-                expected: wording::one_of(expected),
-                found: format!("the string {name:?}"),
-            },
-            Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => ConfigError::InvalidValue {
-                origin,
-                key,
-                expected: wording::expected(&expected),
-                found: wording::found(&found),
-            },
-            Kind::InvalidLength(length, expected) => {
-                ConfigError::InvalidValue { origin, key, expected, found: format!("{length} of them") }
-            }
-            Kind::Message(message) => ConfigError::Refused { origin, key, message, found: present },
-            other => ConfigError::Refused { origin, key, message: other.to_string(), found: present },
-        }
-    }
-
-    /// The layer that the faulty value is from.
-    fn origin(&self, error: &figment::Error, documents: &[Document]) -> Origin {
-        let Some(metadata) = &error.metadata else { return Origin::Merged };
-        let from_text = documents.iter().find(|document| document.name() == metadata.name);
-        let from_environment = || self.overrides.iter().find(|one| metadata.name == one.variable());
-        match from_text {
-            Some(document) => document.locate(&error.path),
-            None => from_environment().map_or(Origin::Merged, |one| Origin::Environment(one.variable())),
-        }
-    }
-
-    fn places(&self, key: &str) -> String {
-        let folder = |dir: &PathBuf| Path::new(dir).join("*.toml").display().to_string();
-        let variable = environment::variable_for(key).map(|variable| format!("environment variable {variable}"));
-        self.dirs.iter().map(folder).chain(variable).collect::<Vec<_>>().join(", ")
     }
 }

@@ -11,6 +11,7 @@ mod document;
 mod environment;
 mod error;
 mod layers;
+mod merged;
 mod sections;
 mod snapshot;
 mod wording;

@@ -1,0 +1,46 @@
+# The verbs. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check packages-demo packages-test
+
+export DEVICES ?= 3
+export DEMO_DIR ?= target/demo
+export DEMO_SECONDS ?= 0
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+PROGRAMS := microkernel-server microkernel-sensor microkernel-uplink microkernel-demo
+# Queries are checked against the committed descriptions in server/.sqlx, so that building needs no database.
+export SQLX_OFFLINE ?= true
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: packages-demo ## A server and three devices on this machine (DEVICES=50, DEMO_SECONDS=60, DEMO_DIR=…); Ctrl-C ends it
+	@echo "Building (a few minutes, the first time) …"
+	@$(CARGO) build --release $(addprefix --bin ,$(PROGRAMS))
+	@exec $(TARGET_DIR)/release/microkernel-demo
+
+test: packages-test ## Every test, with the real database, broker, bus and browser
+	$(CARGO) build --workspace --bins
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run --workspace --no-fail-fast; \
+	  $(CARGO) test --workspace --doc; \
+	else \
+	  $(CARGO) test --workspace --no-fail-fast; \
+	fi
+	if [ -d tests-web ]; then cd tests-web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund && npm test; fi
+
+check: ## Format, lints, documentation; licences and sources of dependencies where cargo-deny is installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; fi
+
+packages-demo:
+	@.ci/packages demo
+
+packages-test:
+	@.ci/packages test

@@ -1,0 +1,105 @@
+//! A device's own page, and the commands sent from it.
+
+use super::command_form::{CommandForm, FieldErrors};
+use super::error::PageError;
+use super::render;
+use crate::commands::{self, CommandRecord};
+use crate::registry;
+use crate::state::AppState;
+use axum::extract::{Form, Path, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use microkernel_wire::DeviceId;
+use minijinja::context;
+use minijinja::value::Serde;
+use serde_json::json;
+
+/// Commands shown, the newest first.
+const COMMANDS: usize = 20;
+
+/// `GET /devices/{id}`
+pub(super) async fn show(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, PageError> {
+    page(&app, &id, StatusCode::OK, &CommandForm::default(), &FieldErrors::new(), None).await
+}
+
+async fn page(
+    app: &AppState,
+    id: &str,
+    status: StatusCode,
+    form: &CommandForm,
+    errors: &FieldErrors,
+    failure: Option<&str>,
+) -> Result<Response, PageError> {
+    let no_such_device = || PageError::NoSuchDevice(id.to_owned());
+    let id: DeviceId = id.parse().map_err(|_| no_such_device())?;
+    let device = registry::find(&app.pool, app.organisation, id.as_str()).await?.ok_or_else(no_such_device)?;
+    let mut commands = commands::list(&app.pool, app.organisation, id.as_str()).await?.unwrap_or_default();
+    commands.truncate(COMMANDS);
+    render::page(status, "device.html", context! {
+        device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
+    })
+}
+
+/// `POST /devices/{id}/commands`: sends what the form says. A script that asks for JSON gets the command object, or
+/// problem+json with an `errors` member that names the fields; a browser without scripts gets the page again.
+pub(super) async fn send_command(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<CommandForm>,
+) -> Result<Response, PageError> {
+    let wants_json =
+        headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|types| types.contains("application/json"));
+    let result = send(&app, &id, &form).await;
+    match result {
+        Ok(command) if wants_json => Ok((StatusCode::ACCEPTED, axum::Json(command)).into_response()),
+        Ok(_) => Ok(Redirect::to(&format!("/devices/{id}#commands-title")).into_response()),
+        Err(refusal) if wants_json => Ok(refusal.into_problem()),
+        Err(refusal) => page(&app, &id, refusal.status, &form, &refusal.errors, refusal.failure.as_deref()).await,
+    }
+}
+
+async fn send(app: &AppState, id: &str, form: &CommandForm) -> Result<CommandRecord, Refusal> {
+    let refusal = |status, failure: &str| Refusal { status, errors: FieldErrors::new(), failure: Some(failure.to_owned()) };
+    let (command, payload) = form.parse().map_err(|errors| Refusal {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        errors,
+        failure: None,
+    })?;
+    match app.commands.create(app.organisation, id, &command, &payload).await {
+        Ok(Some(record)) => Ok(record),
+        Ok(None) => Err(refusal(StatusCode::NOT_FOUND, "This server knows no such device.")),
+        Err(error) => match PageError::from(error) {
+            PageError::DatabaseAway => Err(refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server's database is away: the command was not sent. Try again in a moment.",
+            )),
+            other => {
+                tracing::error!(device = id, cause = ?other, "a command could not be queued");
+                Err(refusal(StatusCode::INTERNAL_SERVER_ERROR, "The command was not sent; the server's log says why."))
+            }
+        },
+    }
+}
+
+/// Why a command was not sent.
+struct Refusal {
+    status: StatusCode,
+    errors: FieldErrors,
+    failure: Option<String>,
+}
+
+impl Refusal {
+    fn into_problem(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut problem = json!({ "type": "about:blank", "title": title, "status": self.status.as_u16() });
+        if !self.errors.is_empty() {
+            problem["errors"] = json!(self.errors);
+        }
+        if let Some(detail) = self.failure {
+            problem["detail"] = detail.into();
+        }
+        (self.status, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+    }
+}

@@ -1,0 +1,133 @@
+//! The fleet page: every device at a glance.
+
+use super::error::PageError;
+use super::fleet_query::{Column, Filter, FleetQuery, ORDER_COOKIE, Order, Remembered, VIEW_COOKIE, View};
+use super::guide::ConnectionGuide;
+use super::render;
+use crate::registry::{self, Device, DeviceState};
+use crate::state::AppState;
+use axum::extract::{Extension, Query, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use std::collections::{BTreeMap, HashMap};
+
+/// A year, in seconds: how long a browser remembers the view and the order.
+const REMEMBER_SECONDS: u32 = 31_536_000;
+
+/// `GET /?q=&state=&view=&order=&page=`
+pub(super) async fn show(
+    State(app): State<AppState>,
+    guide: Option<Extension<ConnectionGuide>>,
+    Query(parameters): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let devices = registry::list(&app.pool, app.organisation, None).await?;
+    let query = FleetQuery::parse(&parameters);
+    if devices.is_empty() {
+        let guide = guide.map(|Extension(guide)| guide).unwrap_or_default();
+        return render::page(StatusCode::OK, "empty.html", context! { guide => Serde(guide) });
+    }
+    let cookies = headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let context = model(devices, &query, Remembered::parse(cookies));
+    let mut response = render::page(StatusCode::OK, "fleet.html", context)?;
+    remember(&query, response.headers_mut());
+    Ok(response)
+}
+
+/// Keeps what the query says explicitly.
+fn remember(query: &FleetQuery, headers: &mut HeaderMap) {
+    let chosen = [
+        query.view.map(|view| (VIEW_COOKIE, view.as_str().to_owned())),
+        query.order.map(|order| (ORDER_COOKIE, order.to_string())),
+    ];
+    for (name, value) in chosen.into_iter().flatten() {
+        let cookie = format!("{name}={value}; Path=/; Max-Age={REMEMBER_SECONDS}; SameSite=Lax");
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+}
+
+/// What the template shows.
+fn model(devices: Vec<Device>, query: &FleetQuery, remembered: Remembered) -> Value {
+    let counts: BTreeMap<_, _> = Filter::EVERY
+        .into_iter()
+        .map(|filter| (filter.as_str(), devices.iter().filter(|device| passes(device, filter)).count()))
+        .collect();
+    let anomalies: i64 = devices.iter().map(|device| device.anomalies_24h).sum();
+    let view = query.view(remembered, devices.len());
+    let order = query.order(remembered);
+
+    let search = query.search.to_lowercase();
+    let mut shown: Vec<Device> = devices
+        .into_iter()
+        .filter(|device| passes(device, query.filter) && device.id.to_lowercase().contains(&search))
+        .collect();
+    sort(&mut shown, order);
+    let matching = shown.len();
+    let pages = matching.div_ceil(view.page_size()).max(1);
+    let page = query.page.min(pages);
+    let shown: Vec<Device> = shown.into_iter().skip((page - 1) * view.page_size()).take(view.page_size()).collect();
+
+    let first = (page - 1) * view.page_size() + 1;
+    context! {
+        counts, anomalies, matching, page, pages, first,
+        last => first + shown.len() - usize::from(!shown.is_empty()),
+        devices => Serde(shown),
+        search => &query.search, filter => query.filter.as_str(), view => view.as_str(),
+        order => order.column.as_str(), descending => order.descending,
+        links => links(query, order, page),
+    }
+}
+
+/// The addresses that the page links to, by what they change.
+fn links(query: &FleetQuery, order: Order, page: usize) -> Value {
+    let filter: BTreeMap<_, _> = Filter::EVERY
+        .into_iter()
+        .map(|filter| (filter.as_str(), query.href(|q| (q.filter, q.page) = (filter, 1))))
+        .collect();
+    let view: BTreeMap<_, _> = [View::Cards, View::Table]
+        .into_iter()
+        .map(|view| (view.as_str(), query.href(|q| (q.view, q.page) = (Some(view), 1))))
+        .collect();
+    let order: BTreeMap<_, _> = Column::EVERY
+        .into_iter()
+        .map(|column| {
+            (column.as_str(), query.href(|q| (q.order, q.page) = (Some(order.after_click(column)), 1)))
+        })
+        .collect();
+    context! {
+        filter, view, order,
+        previous => query.href(|q| q.page = page.saturating_sub(1)),
+        next => query.href(|q| q.page = page + 1),
+        everything => query.href(|q| { q.search.clear(); q.filter = Filter::All; q.page = 1 }),
+    }
+}
+
+fn passes(device: &Device, filter: Filter) -> bool {
+    match filter {
+        Filter::All => true,
+        Filter::Online => device.state == DeviceState::Online,
+        Filter::Offline => device.state == DeviceState::Offline,
+        Filter::Unknown => device.state == DeviceState::Unknown,
+        Filter::Anomalies => device.anomalies_24h > 0,
+    }
+}
+
+/// Sorts by the order's column, and by id where that is equal.
+fn sort(devices: &mut [Device], order: Order) {
+    devices.sort_by(|a, b| {
+        let by_column = match order.column {
+            Column::Id => a.id.cmp(&b.id),
+            Column::State => a.state.as_str().cmp(b.state.as_str()),
+            Column::LastSeen => a.last_seen_at.cmp(&b.last_seen_at),
+            Column::Version => a.version.cmp(&b.version),
+            Column::Anomalies => a.anomalies_24h.cmp(&b.anomalies_24h),
+        };
+        let by_column = if order.descending { by_column.reverse() } else { by_column };
+        by_column.then_with(|| a.id.cmp(&b.id))
+    });
+}
