@@ -82,6 +82,8 @@ CREATE TABLE telemetry (
     anomaly           boolean NOT NULL
 ) PARTITION BY RANGE (ts);
 CREATE INDEX telemetry_sensor_ts ON telemetry (sensor_key, ts);
+-- Anomalies are few: what an overview counts, without the readings around them.
+CREATE INDEX telemetry_anomalies ON telemetry (device_key, ts) WHERE anomaly;
 
 -- Creates the partition that holds `day` (UTC), if it is not there.
 CREATE FUNCTION ensure_telemetry_partition(day date) RETURNS void LANGUAGE plpgsql AS $$

@@ -14,6 +14,10 @@ pub const DEFAULT_MQTTS_PORT: u16 = 8883;
 /// The port of `mqtt://` when the URL names none.
 const DEFAULT_MQTT_PORT: u16 = 1883;
 
+/// The group in which the servers of a broker that runs already share their subscriptions. That broker's access rules
+/// must keep devices out of it.
+const SHARE_GROUP: &str = "ingest";
+
 /// Why the command line or the environment is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -97,6 +101,8 @@ pub struct BrokerAddress {
     pub port: u16,
     /// The files for TLS with a client certificate; none only for a broker on loopback.
     pub tls: Option<TlsFiles>,
+    /// The group that the servers of this broker share their subscriptions in.
+    pub share_group: String,
 }
 
 /// PEM files of a TLS client that proves who it is by a certificate.
@@ -187,7 +193,7 @@ fn broker(arguments: ServeArguments) -> Result<Broker, ConfigError> {
             format!("mqtt:// (no TLS) is for a broker on this machine only, and {host:?} is not: use mqtts://");
         return Err(ConfigError::MqttUrl(reason));
     };
-    Ok(Broker::External(BrokerAddress { host, port, tls }))
+    Ok(Broker::External(BrokerAddress { host, port, tls, share_group: SHARE_GROUP.to_owned() }))
 }
 
 /// Splits `host[:port]`, where an IPv6 address is in brackets. The error never repeats the input: it may hold a
@@ -203,7 +209,13 @@ fn host_and_port(authority: &str, default_port: u16) -> Result<(String, u16), Co
     }
     let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, "")) => (address, None),
-        Some((address, rest)) => (address, rest.strip_prefix(':')),
+        Some((address, rest)) => match rest.strip_prefix(':') {
+            Some(port) => (address, Some(port)),
+            None => return refuse("there must be a colon and the port after the address in brackets"),
+        },
+        None if authority.starts_with('[') || authority.matches(':').count() > 1 => {
+            return refuse("an IPv6 address must be in brackets: mqtts://[::1]:8883");
+        }
         None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
     };
     let port = match port.map(str::parse) {
@@ -219,4 +231,79 @@ fn host_and_port(authority: &str, default_port: u16) -> Result<(String, u16), Co
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn with_url(url: &str) -> Result<Settings, ConfigError> {
+        let file = || Some(PathBuf::from("/some.pem"));
+        Settings::from_arguments(ServeArguments {
+            data: DataArguments { data_dir: Some("/data".into()) },
+            mqtt_url: Some(url.to_owned()),
+            mqtt_ca_cert: file(),
+            mqtt_client_cert: file(),
+            mqtt_client_key: file(),
+            ..ServeArguments::default()
+        })
+    }
+
+    fn address(url: &str) -> (String, u16, bool) {
+        match with_url(url).unwrap().broker {
+            Broker::External(address) => (address.host, address.port, address.tls.is_some()),
+            Broker::Embedded { .. } => panic!("{url} is ignored"),
+        }
+    }
+
+    #[test]
+    fn a_broker_is_named_by_host_and_port() {
+        assert_eq!(address("mqtts://broker.example:1234"), ("broker.example".to_owned(), 1234, true));
+        assert_eq!(address("mqtts://broker.example/"), ("broker.example".to_owned(), 8883, true));
+        assert_eq!(address("mqtts://[2001:db8::1]:1234"), ("2001:db8::1".to_owned(), 1234, true));
+        assert_eq!(address("mqtt://127.0.0.1"), ("127.0.0.1".to_owned(), 1883, false));
+        assert_eq!(address("mqtt://[::1]"), ("::1".to_owned(), 1883, false));
+    }
+
+    #[test]
+    fn a_url_that_names_no_broker_is_refused() {
+        for url in [
+            "broker:8883",
+            "https://broker",
+            "mqtts://",
+            "mqtts://:8883",
+            "mqtts://broker:0",
+            "mqtts://broker:70000",
+            "mqtts://broker:",
+            "mqtts://broker/path",
+            "mqtts://[::1",
+            "mqtts://[::1]8883",
+            "mqtts://::1",
+            "mqtts://user:secret@broker",
+            "mqtt://broker.example",
+        ] {
+            let error = with_url(url).map(|settings| settings.broker).unwrap_err().to_string();
+            assert!(error.contains("MQTT_URL") && !error.contains("secret"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_database_url_of_another_scheme_is_refused() {
+        let database_url = |url: &str| {
+            let arguments = ServeArguments { database_url: Some(url.to_owned()), ..ServeArguments::default() };
+            Settings::from_arguments(arguments).map(drop)
+        };
+        assert!(matches!(database_url("mysql://host/name"), Err(ConfigError::DatabaseUrl(_))));
+        assert!(database_url("postgresql:///name?host=/run/postgresql").is_ok());
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_served() {
+        for (address, served) in
+            [("127.0.0.1:4000", true), ("[::1]:0", true), ("0.0.0.0:4000", false), ("192.0.2.1:4000", false)]
+        {
+            assert_eq!(http_address(Some(address.parse().unwrap())).is_ok(), served, "{address}");
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //! | `pki/` | the development CA, the certificates and keys made with it |
 //! | `run/` | the database's unix socket |
 //! | `log/` | the logs of the embedded programs |
+//! | `instance` | what tells this server from others at a broker: a secret |
 //! | `ports.json` | the ports that were used last |
 //! | `endpoints.json` | what runs and where, while it runs |
 //! | `lock` | held by the server that uses the folder |
@@ -15,6 +16,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// Why the folder can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,25 @@ impl DataDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Tells the server of this folder from others at a broker; made once, and secret: whoever knows a client's id can
+    /// take over its session.
+    ///
+    /// # Errors
+    /// The file can't be read or written, or holds something else.
+    pub fn instance(&self) -> Result<Uuid, DataDirError> {
+        let path = self.0.join("instance");
+        let unusable = |cause| DataDirError::Unusable { path: path.clone(), cause };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map_err(|error| unusable(io::Error::other(error))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let instance = Uuid::new_v4();
+                write_at_once(&path, format!("{instance}\n").as_bytes(), 0o600).map_err(unusable)?;
+                Ok(instance)
+            }
+            Err(error) => Err(unusable(error)),
+        }
     }
 
     /// Takes the folder for this process.
@@ -139,6 +160,17 @@ mod tests {
     fn a_name_with_a_line_break_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(DataDir::prepare(&folder.path().join("a\nb")), Err(DataDirError::Name(_))));
+    }
+
+    #[test]
+    fn the_instance_stays_the_same_and_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::prepare(folder.path()).unwrap();
+        assert_eq!(data.instance().unwrap(), data.instance().unwrap());
+        let path = data.path().join("instance");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(path, "damaged").unwrap();
+        assert!(data.instance().unwrap_err().to_string().contains("instance"));
     }
 
     #[test]

@@ -4,11 +4,24 @@
 //! [`run`] assembles everything; a reading enters through the broker and ends in PostgreSQL, from where the pages and
 //! the API read it.
 
+pub mod api;
 pub mod certificate;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod data_dir;
 pub mod embedded;
 pub mod endpoints;
+pub mod ingest;
+pub mod ledger;
+pub mod live;
+pub mod mqtt;
+pub mod registry;
+pub mod rejections;
+pub mod router;
 pub mod run;
+pub mod state;
+pub mod telemetry;
+pub mod time;
 pub mod tls;
+pub mod web;

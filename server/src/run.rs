@@ -3,8 +3,11 @@
 use crate::cli::ServeArguments;
 use crate::config::{Broker, Database, Settings};
 use crate::data_dir::DataDir;
-use crate::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host, Ports, bind};
+use crate::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host, Ports, SERVER_NAME, bind};
 use crate::endpoints::Endpoints;
+use crate::router::router;
+use crate::state::AppState;
+use crate::web::ConnectionGuide;
 use anyhow::Context as _;
 use axum::Router;
 use sqlx::PgPool;
@@ -14,7 +17,10 @@ use std::io::IsTerminal as _;
 use std::net::TcpListener;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
 /// Connections of one server process: PostgreSQL's default limit of 100 leaves room for several.
@@ -22,7 +28,11 @@ const POOL_MAX_CONNECTIONS: u32 = 20;
 /// How long a query may wait for a connection before it fails.
 const POOL_PATIENCE: Duration = Duration::from_secs(5);
 /// How long requests that are being answered may take at shutdown; streams are cut after that.
-const HTTP_DRAIN: Duration = Duration::from_secs(3);
+const HTTP_DRAIN: Duration = Duration::from_secs(1);
+/// How long the ingest may take at shutdown to store and acknowledge what it has begun.
+const WORK_DRAIN: Duration = Duration::from_secs(10);
+/// How long the start waits for the broker.
+const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -59,21 +69,30 @@ fn cancel_on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was started and has to be ended, in this order.
+/// What was started, in this order, and has to be ended in the reverse one.
 #[derive(Default)]
 struct Parts {
     postgres: Option<EmbeddedPostgres>,
     pool: Option<PgPool>,
     broker: Option<EmbeddedBroker>,
+    /// The ingest and what else works in the background, and what ends it.
+    work: TaskTracker,
+    work_end: CancellationToken,
 }
 
 impl Parts {
     async fn stop(self) {
+        self.work_end.cancel();
+        self.work.close();
+        if timeout(WORK_DRAIN, self.work.wait()).await.is_err() {
+            tracing::warn!("the ingest did not end within {} s; the broker keeps what is left", WORK_DRAIN.as_secs());
+        }
         if let Some(broker) = self.broker {
             broker.stop().await;
         }
         if let Some(pool) = self.pool {
-            pool.close().await;
+            // An event stream may hold a connection for ever.
+            drop(timeout(POOL_PATIENCE, pool.close()).await);
         }
         if let Some(postgres) = self.postgres {
             postgres.stop().await;
@@ -95,7 +114,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     parts.stop().await;
     match outcome {
         // What was interrupted by the shutdown is no failure.
-        Err(_) if shutdown.is_cancelled() => Ok(()),
+        Err(error) if shutdown.is_cancelled() => {
+            tracing::debug!("interrupted: {error:#}");
+            Ok(())
+        }
         outcome => outcome,
     }
 }
@@ -110,56 +132,59 @@ async fn start_and_serve(
     let remembered = Ports::load(data.path());
     // Taken first, so that a port in use is said before anything else is started.
     let http = bind("the dashboard", "--http", settings.http, remembered.http)?;
+    let http_address = http.local_addr()?;
 
-    let database = match &settings.database {
+    let options = match &settings.database {
         Database::Embedded { bin_dir } => {
             let started = EmbeddedPostgres::start(&host, bin_dir.as_deref()).await?;
             parts.postgres.insert(started).options()
         }
         Database::External(options) => (**options).clone(),
     };
-    let pool = open_database(database).await?;
-    parts.pool = Some(pool.clone());
+    let pool = parts.pool.insert(open_database(options).await?).clone();
 
-    let (broker, ca_cert) = match &settings.broker {
+    let broker = match &settings.broker {
         Broker::Embedded { port, program } => {
             let authority = Authority::open_or_create(data.path())?;
             let start = EmbeddedBroker::start(&host, program.as_deref(), *port, remembered.mqtts, &authority);
-            let address = parts.broker.insert(start.await?).address();
-            (address, Some(authority.certificate_path()))
+            parts.broker.insert(start.await?).address()
         }
         Broker::External(address) => {
             if address.tls.is_none() {
                 tracing::warn!("the connection to the broker is not encrypted (mqtt://)");
             }
-            (address.clone(), address.tls.as_ref().map(|files| files.ca_cert.clone()))
+            address.clone()
         }
     };
-
-    let http_address = http.local_addr()?;
-    let ports = Ports {
-        http: Some(http_address.port()),
-        mqtts: parts.broker.as_ref().map(|_| broker.port).or(remembered.mqtts),
-    };
+    let mqtts = if parts.broker.is_some() { Some(broker.port) } else { remembered.mqtts };
+    let ports = Ports { http: Some(http_address.port()), mqtts };
     ports.save(data.path()).context("ports.json can't be written")?;
+
+    let client_id = format!("{SERVER_NAME}-{}", data.instance()?);
+    let state = AppState::start(pool, &broker, &client_id, &parts.work, &parts.work_end)?;
+    wait_for_broker(state.broker.clone(), shutdown).await;
+
+    let guide = ConnectionGuide {
+        mqtt_host: Some(broker.host.clone()),
+        mqtt_port: Some(broker.port),
+        data_dir: parts.broker.as_ref().map(|_| data.path().to_owned()),
+        program: std::env::current_exe().ok(),
+    };
     let endpoints = Endpoints {
         http: format!("http://{http_address}"),
         mqtts: format!("{}:{}", broker.host, broker.port),
         postgres_url: parts.postgres.as_ref().map(EmbeddedPostgres::url),
-        ca_cert,
+        ca_cert: broker.tls.map(|files| files.ca_cert),
     };
-    serve_http(http, Router::new(), endpoints, data, shutdown).await
+    serve_http(http, router(state, guide), &endpoints, data, shutdown).await
 }
 
 /// Connects and brings the schema up to date.
 async fn open_database(options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    let name = format!(
-        "the database at {}",
-        options.get_socket().map_or_else(
-            || format!("{}:{}", options.get_host(), options.get_port()),
-            |socket| socket.display().to_string(),
-        )
-    );
+    let name = match options.get_socket() {
+        Some(socket) => format!("the database at {}", socket.display()),
+        None => format!("the database at {}:{}", options.get_host(), options.get_port()),
+    };
     let pool = PgPoolOptions::new().max_connections(POOL_MAX_CONNECTIONS).acquire_timeout(POOL_PATIENCE);
     let pool = pool.connect_with(options).await.with_context(|| format!("{name} can't be reached"))?;
     sqlx::migrate!()
@@ -169,11 +194,23 @@ async fn open_database(options: PgConnectOptions) -> anyhow::Result<PgPool> {
     Ok(pool)
 }
 
+/// Waits until the ingest has subscribed, so that nothing that is published to a server that says it is ready is lost.
+/// A broker that is away does not keep the dashboard from being served.
+async fn wait_for_broker(mut connected: watch::Receiver<bool>, shutdown: &CancellationToken) {
+    let subscribed = async { connected.wait_for(|connected| *connected).await.is_ok() };
+    tokio::select! {
+        outcome = timeout(BROKER_PATIENCE, subscribed) => if !matches!(outcome, Ok(true)) {
+            tracing::warn!("the broker can't be reached yet; it is tried again and again");
+        },
+        () = shutdown.cancelled() => {}
+    }
+}
+
 /// Answers requests until `shutdown`; the endpoints are published as soon as it does.
 async fn serve_http(
     listener: TcpListener,
     router: Router,
-    endpoints: Endpoints,
+    endpoints: &Endpoints,
     data: &DataDir,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -189,7 +226,7 @@ async fn serve_http(
         () = shutdown.cancelled() => {}
     }
     // Event streams never end by themselves.
-    if tokio::time::timeout(HTTP_DRAIN, &mut server).await.is_err() {
+    if timeout(HTTP_DRAIN, &mut server).await.is_err() {
         server.abort();
     }
     Ok(())

@@ -94,6 +94,7 @@ pub struct EmbeddedBroker {
     supervised: Supervised,
     port: u16,
     tls: TlsFiles,
+    share_group: String,
 }
 
 impl EmbeddedBroker {
@@ -126,6 +127,10 @@ impl EmbeddedBroker {
         let tls = authority.server_client()?;
         let connector = TlsConnector::from(Arc::new(client_config(&tls)?));
 
+        // mosquitto 2.0 lets anyone subscribe to anything and checks only what it delivers: a device that joined the
+        // group would be handed its share of all telemetry, which the check then throws away. So the name is a secret.
+        let share_group = format!("ingest-{}", host.instance);
+
         let mut attempt = 1;
         loop {
             let listener = ports::bind("the broker", "--mqtt-port", asked, remembered_port)?;
@@ -139,7 +144,7 @@ impl EmbeddedBroker {
             let (program, identity, config) = (program.clone(), identity.clone(), config.clone());
             let service = Mosquitto { program, identity, config, address, connector: connector.clone() };
             match host.start(service, "mosquitto").await {
-                Ok(supervised) => return Ok(Self { supervised, port: address.port(), tls }),
+                Ok(supervised) => return Ok(Self { supervised, port: address.port(), tls, share_group }),
                 // Another program was quicker than mosquitto; the next look at the port will tell.
                 Err(StartError::Ended { .. }) if attempt < PORT_ATTEMPTS && TcpListener::bind(address).is_err() => {
                     attempt += 1;
@@ -151,7 +156,12 @@ impl EmbeddedBroker {
 
     /// How the server itself reaches the broker.
     pub fn address(&self) -> BrokerAddress {
-        BrokerAddress { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port, tls: Some(self.tls.clone()) }
+        BrokerAddress {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port: self.port,
+            tls: Some(self.tls.clone()),
+            share_group: self.share_group.clone(),
+        }
     }
 
     /// Shuts the broker down, which saves its messages, and waits until it has ended.

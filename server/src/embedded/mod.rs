@@ -9,6 +9,7 @@ use process::Spawner;
 use std::path::PathBuf;
 use supervise::{Service, Supervised};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 mod broker;
 mod identity;
@@ -36,6 +37,7 @@ pub use supervise::StartError;
 pub struct Host {
     data_dir: PathBuf,
     log_dir: PathBuf,
+    instance: Uuid,
     spawner: Spawner,
     shutdown: CancellationToken,
 }
@@ -44,13 +46,14 @@ impl Host {
     /// Prepares to start programs. Needs a Tokio runtime around it.
     ///
     /// # Errors
-    /// The folder of the logs can't be made, or there is no thread left.
+    /// The data folder can't be used, or there is no thread left.
     pub fn new(data_dir: &DataDir, shutdown: CancellationToken) -> Result<Self, DataDirError> {
         let log_dir = data_dir.path().join("log");
         let unusable = |cause| DataDirError::Unusable { path: log_dir.clone(), cause };
         private_dir(&log_dir).map_err(unusable)?;
         let spawner = Spawner::start().map_err(unusable)?;
-        Ok(Self { data_dir: data_dir.path().to_owned(), log_dir, spawner, shutdown })
+        let instance = data_dir.instance()?;
+        Ok(Self { data_dir: data_dir.path().to_owned(), log_dir, instance, spawner, shutdown })
     }
 
     /// Starts a program, whose output goes to `log/NAME.log`, and keeps it running.

@@ -27,9 +27,12 @@ const CA_NAME: &str = "ca";
 const BROKER_NAME: &str = "broker";
 
 const CA_VALID: Duration = Duration::days(3652);
-const LEAF_VALID: Duration = Duration::days(365);
-/// Own certificates are made anew when they end sooner than this.
-const RENEW_BEFORE: Duration = Duration::days(60);
+const DEVICE_VALID: Duration = Duration::days(365);
+/// The broker's and the server's own.
+const OWN_VALID: Duration = Duration::days(3 * 365);
+/// Own certificates are looked at when the server starts, and made anew when they end sooner than this: so long may a
+/// server run without a restart.
+const RENEW_BEFORE: Duration = Duration::days(2 * 365);
 /// Certificates begin a little in the past: the clock of a device may be behind.
 const CLOCK_SKEW: Duration = Duration::days(1);
 
@@ -185,7 +188,7 @@ impl Authority {
                 return Err(PkiError::Exists(path));
             }
         }
-        store(out, name, &self.sign(name, Purpose::Client)?)?;
+        store(out, name, &self.sign(name, Purpose::Client, DEVICE_VALID)?)?;
         write(&ca_path, &self.certificate, CERTIFICATE_MODE)
     }
 
@@ -195,7 +198,7 @@ impl Authority {
             None => Ok(()),
             Some(reason) => {
                 tracing::info!("making the certificate {} ({reason})", certificate_path(&self.dir, file).display());
-                store(&self.dir, file, &self.sign(name, purpose)?)
+                store(&self.dir, file, &self.sign(name, purpose, OWN_VALID)?)
             }
         }
     }
@@ -231,9 +234,9 @@ impl Authority {
         }
     }
 
-    fn sign(&self, name: &str, purpose: Purpose) -> Result<Credential, PkiError> {
+    fn sign(&self, name: &str, purpose: Purpose, valid: Duration) -> Result<Credential, PkiError> {
         let sign = || {
-            let mut params = params(name, LEAF_VALID);
+            let mut params = params(name, valid);
             params.use_authority_key_identifier_extension = true;
             params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
             match purpose {
@@ -364,4 +367,75 @@ fn parse_pem(path: &Path, text: &str) -> Result<Pem, PkiError> {
 fn at(path: &Path) -> impl FnOnce(io::Error) -> PkiError {
     let path = path.to_owned();
     move |cause| PkiError::File { path, cause }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn authority() -> (tempfile::TempDir, Authority) {
+        let data = tempfile::tempdir().unwrap();
+        let authority = Authority::open_or_create(data.path()).unwrap();
+        (data, authority)
+    }
+
+    /// The content of the broker's certificate after it was looked at.
+    fn kept(authority: &Authority) -> String {
+        authority.keep_valid(BROKER_NAME, "localhost", Purpose::Server).unwrap();
+        read(&certificate_path(&authority.dir, BROKER_NAME)).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_that_serves_on_is_kept() {
+        let (_data, authority) = authority();
+        assert_eq!(kept(&authority), kept(&authority));
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_is_renewed() {
+        let (_data, authority) = authority();
+        let short = authority.sign("localhost", Purpose::Server, RENEW_BEFORE - Duration::days(1)).unwrap();
+        store(&authority.dir, BROKER_NAME, &short).unwrap();
+        let reason = authority.obstacle(BROKER_NAME, Purpose::Server).unwrap();
+        assert!(reason.contains("ends on"), "{reason}");
+        assert_ne!(kept(&authority), short.certificate);
+        assert_eq!(authority.obstacle(BROKER_NAME, Purpose::Server), None);
+    }
+
+    #[test]
+    fn a_certificate_with_other_names_or_another_key_or_of_another_ca_is_replaced() {
+        let (_data, authority) = authority();
+        let nameless = authority.sign("localhost", Purpose::Client, OWN_VALID).unwrap();
+        store(&authority.dir, BROKER_NAME, &nameless).unwrap();
+        let reason = authority.obstacle(BROKER_NAME, Purpose::Server).unwrap();
+        assert!(reason.contains("name has changed"), "{reason}");
+
+        kept(&authority);
+        write(&key_path(&authority.dir, BROKER_NAME), &nameless.key, KEY_MODE).unwrap();
+        let reason = authority.obstacle(BROKER_NAME, Purpose::Server).unwrap();
+        assert!(reason.contains("key is another"), "{reason}");
+
+        let (_other_data, other) = self::authority();
+        store(&authority.dir, BROKER_NAME, &other.sign("localhost", Purpose::Server, OWN_VALID).unwrap()).unwrap();
+        let reason = authority.obstacle(BROKER_NAME, Purpose::Server).unwrap();
+        assert!(reason.contains("CA is another"), "{reason}");
+    }
+
+    #[test]
+    fn a_damaged_ca_is_named_and_not_replaced() {
+        let (data, authority) = authority();
+        let path = authority.certificate_path();
+        write(&path, "damaged", CERTIFICATE_MODE).unwrap();
+        let error = Authority::open_or_create(data.path()).err().unwrap().to_string();
+        assert!(error.contains(&path.display().to_string()), "{error}");
+        assert_eq!(read(&path).unwrap(), "damaged");
+    }
+
+    #[test]
+    fn serials_are_positive_without_leading_zeros_and_differ() {
+        let serials: std::collections::BTreeSet<_> = (0..100).map(|_| random_serial()).collect();
+        assert_eq!(serials.len(), 100);
+        assert!(serials.iter().all(|serial| (0x40..0x80).contains(&serial[0])));
+    }
 }

@@ -76,22 +76,16 @@ pub fn bind(
         }),
         Requested::Default(address) => {
             let wanted = remembered.unwrap_or(address.port());
-            for port in [wanted, address.port(), 0] {
-                match TcpListener::bind(SocketAddr::new(address.ip(), port)) {
-                    Ok(listener) => {
-                        if let Ok(found) = listener.local_addr()
-                            && found.port() != wanted
-                        {
-                            let holder = by_whom(wanted);
-                            tracing::warn!("port {wanted} is taken{holder}: {what} uses port {} instead", found.port());
-                        }
-                        return Ok(listener);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::AddrInUse && port != 0 => {}
-                    Err(cause) => return Err(PortError::Unusable { flag, address, cause }),
-                }
+            let bind = |port| TcpListener::bind(SocketAddr::new(address.ip(), port));
+            let listener = bind(wanted)
+                .or_else(|_| bind(address.port()))
+                .or_else(|_| bind(0))
+                .map_err(|cause| PortError::Unusable { flag, address, cause })?;
+            let port = listener.local_addr().map_err(|cause| PortError::Unusable { flag, address, cause })?.port();
+            if port != wanted {
+                tracing::warn!("port {wanted} is taken{}: {what} uses port {port} instead", by_whom(wanted));
             }
-            unreachable!("any free port was the last of those tried")
+            Ok(listener)
         }
     }
 }

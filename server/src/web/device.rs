@@ -36,9 +36,13 @@ async fn page(
     let device = registry::find(&app.pool, app.organisation, id.as_str()).await?.ok_or_else(no_such_device)?;
     let mut commands = commands::list(&app.pool, app.organisation, id.as_str()).await?.unwrap_or_default();
     commands.truncate(COMMANDS);
-    render::page(status, "device.html", context! {
-        device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
-    })
+    render::page(
+        status,
+        "device.html",
+        context! {
+            device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
+        },
+    )
 }
 
 /// `POST /devices/{id}/commands`: sends what the form says. A script that asks for JSON gets the command object, or
@@ -49,8 +53,10 @@ pub(super) async fn send_command(
     headers: HeaderMap,
     Form(form): Form<CommandForm>,
 ) -> Result<Response, PageError> {
-    let wants_json =
-        headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|types| types.contains("application/json"));
+    let wants_json = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|types| types.contains("application/json"));
     let result = send(&app, &id, &form).await;
     match result {
         Ok(command) if wants_json => Ok((StatusCode::ACCEPTED, axum::Json(command)).into_response()),
@@ -61,12 +67,10 @@ pub(super) async fn send_command(
 }
 
 async fn send(app: &AppState, id: &str, form: &CommandForm) -> Result<CommandRecord, Refusal> {
-    let refusal = |status, failure: &str| Refusal { status, errors: FieldErrors::new(), failure: Some(failure.to_owned()) };
-    let (command, payload) = form.parse().map_err(|errors| Refusal {
-        status: StatusCode::UNPROCESSABLE_ENTITY,
-        errors,
-        failure: None,
-    })?;
+    let refusal =
+        |status, failure: &str| Refusal { status, errors: FieldErrors::new(), failure: Some(failure.to_owned()) };
+    let (command, payload) =
+        form.parse().map_err(|errors| Refusal { status: StatusCode::UNPROCESSABLE_ENTITY, errors, failure: None })?;
     match app.commands.create(app.organisation, id, &command, &payload).await {
         Ok(Some(record)) => Ok(record),
         Ok(None) => Err(refusal(StatusCode::NOT_FOUND, "This server knows no such device.")),
@@ -101,5 +105,69 @@ impl Refusal {
             problem["detail"] = detail.into();
         }
         (self.status, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn html(device: serde_json::Value) -> String {
+        let (commands, form, errors) = (Vec::<CommandRecord>::new(), CommandForm::default(), FieldErrors::new());
+        let context = context! {
+            device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors),
+            failure => None::<&str>,
+        };
+        let html = render::text("device.html", context).unwrap();
+        html.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn device() -> serde_json::Value {
+        json!({
+            "id": "device-001", "state": "online", "state_changed_at": "2026-01-01T00:00:00.000Z", "version": null,
+            "slot": null, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000Z", "anomalies_24h": 0,
+            "sensors": [], "rejected": 0, "health": null, "health_at": null, "ledger": [], "rejections": [],
+        })
+    }
+
+    #[test]
+    fn a_device_that_has_said_nothing_yet_has_a_page() {
+        let html = html(device());
+        for text in ["sent no readings yet", "No health report yet", "No numbered readings yet", "not reported"] {
+            assert!(html.contains(text), "{text}: {html}");
+        }
+    }
+
+    #[test]
+    fn missing_readings_are_told_in_words() {
+        let mut device = device();
+        device["ledger"] = json!([{
+            "boot_id": "0190b5e2-5b3c-7b1e-9d7e-000000000000", "received": 1042, "duplicates": 0, "late": 0, "missing": 4,
+            "gaps": [[512, 514], [600, 600]],
+        }]);
+        assert!(html(device).contains("1,042 received, 4 missing</span>: 512–514, 600."));
+    }
+
+    #[test]
+    fn a_service_that_is_not_well_says_why() {
+        let mut device = device();
+        device["health_at"] = json!("2026-01-01T00:00:00.000Z");
+        device["health"] = json!({
+            "memory": { "total_bytes": 1_073_741_824, "available_bytes": 268_435_456 },
+            "services": { "sensor": { "state": "degraded", "detail": "Light: no answer from 1-0023 (ENXIO)" } },
+        });
+        let html = html(device);
+        assert!(html.contains("no answer from 1-0023 (ENXIO)") && html.contains("75 %"), "{html}");
+    }
+
+    #[test]
+    fn a_rejected_sample_is_text() {
+        let mut device = device();
+        device["rejections"] = json!([{
+            "kind": "invalid", "count": 3, "last_reason": "value: expected a number", "last_at": "2026-01-01T00:00:00.000Z",
+            "last_topic": "devices/device-001/telemetry", "last_sample": "<img src=x>",
+        }]);
+        assert!(html(device).contains("&lt;img src=x&gt;"));
     }
 }

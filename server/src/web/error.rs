@@ -24,9 +24,10 @@ impl From<sqlx::Error> for PageError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
         // SQLSTATE classes 57P (shutting down, starting up), 53 (out of resources) and 08 (connection lost).
-        let refused = error.as_database_error().and_then(|refusal| refusal.code()).is_some_and(|code| {
-            code.starts_with("57P") || code.starts_with("53") || code.starts_with("08")
-        });
+        let refused = error
+            .as_database_error()
+            .and_then(|refusal| refusal.code())
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08"));
         match error {
             Io(_) | Tls(_) | PoolTimedOut | PoolClosed | WorkerCrashed => Self::DatabaseAway,
             _ if refused => Self::DatabaseAway,
@@ -41,11 +42,11 @@ impl IntoResponse for PageError {
             Self::NoSuchDevice(id) => (
                 StatusCode::NOT_FOUND,
                 "No such device",
-                format!("No device with the id “{id}” has reported to this server yet. It appears with its first message."),
+                format!(
+                    "No device with the id “{id}” has reported to this server yet. It appears with its first message."
+                ),
             ),
-            Self::NoSuchPage => {
-                (StatusCode::NOT_FOUND, "No such page", "There is nothing at this address.".to_owned())
-            }
+            Self::NoSuchPage => (StatusCode::NOT_FOUND, "No such page", "There is nothing at this address.".to_owned()),
             Self::DatabaseAway => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database is away",
@@ -58,12 +59,14 @@ impl IntoResponse for PageError {
                 (
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "The server made a mistake",
-                    "The page could not be shown; the server's log says why. Readings are still being received.".to_owned(),
+                    "The page could not be shown; the server's log says why. Readings are still being received."
+                        .to_owned(),
                 )
             }
         };
         let retry = status == StatusCode::SERVICE_UNAVAILABLE;
-        let page = render::page(status, "error.html", context! { status => status.as_u16(), title, text => &text, retry });
+        let page =
+            render::page(status, "error.html", context! { status => status.as_u16(), title, text => &text, retry });
         let mut response = page.unwrap_or_else(|_| (status, format!("{title}\n{text}\n")).into_response());
         if retry {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));

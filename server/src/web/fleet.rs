@@ -95,9 +95,7 @@ fn links(query: &FleetQuery, order: Order, page: usize) -> Value {
         .collect();
     let order: BTreeMap<_, _> = Column::EVERY
         .into_iter()
-        .map(|column| {
-            (column.as_str(), query.href(|q| (q.order, q.page) = (Some(order.after_click(column)), 1)))
-        })
+        .map(|column| (column.as_str(), query.href(|q| (q.order, q.page) = (Some(order.after_click(column)), 1))))
         .collect();
     context! {
         filter, view, order,
@@ -130,4 +128,79 @@ fn sort(devices: &mut [Device], order: Order) {
         let by_column = if order.descending { by_column.reverse() } else { by_column };
         by_column.then_with(|| a.id.cmp(&b.id))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::time::Time;
+
+    fn device(number: i64, state: DeviceState) -> Device {
+        Device {
+            id: format!("device-{number:03}"),
+            state,
+            state_changed_at: None,
+            version: Some(format!("1.0.{}", number % 2)),
+            slot: None,
+            last_seen_at: (number != 1).then(|| Time::from_micros(number * 1_000_000)),
+            created_at: Time::from_micros(0),
+            anomalies_24h: number % 3,
+            sensors: vec![],
+            rejected: 0,
+        }
+    }
+
+    fn shown(devices: Vec<Device>, query: &str) -> (Vec<String>, Value) {
+        let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let model = model(devices, &FleetQuery::parse(&parameters), Remembered::default());
+        let devices = model.get_attr("devices").unwrap();
+        let ids = devices.try_iter().unwrap().map(|device| device.get_attr("id").unwrap().to_string()).collect();
+        (ids, model)
+    }
+
+    fn four() -> Vec<Device> {
+        use DeviceState::{Offline, Online, Unknown};
+        [Online, Offline, Unknown, Online].into_iter().zip(1..).map(|(state, number)| device(number, state)).collect()
+    }
+
+    #[test]
+    fn devices_are_filtered_by_state_and_part_of_the_id() {
+        assert_eq!(shown(four(), "state=online").0, ["device-001", "device-004"]);
+        assert_eq!(shown(four(), "state=offline").0, ["device-002"]);
+        assert_eq!(shown(four(), "state=unknown").0, ["device-003"]);
+        assert_eq!(shown(four(), "state=anomalies").0, ["device-001", "device-002", "device-004"]);
+        assert_eq!(shown(four(), "q=DEVICE-003").0, ["device-003"]);
+        assert_eq!(shown(four(), "q=x").0, [""; 0]);
+    }
+
+    #[test]
+    fn devices_are_sorted_by_a_column_and_then_by_id() {
+        assert_eq!(shown(four(), "order=version").0, ["device-002", "device-004", "device-001", "device-003"]);
+        assert_eq!(shown(four(), "order=-last_seen").0, ["device-004", "device-003", "device-002", "device-001"]);
+        assert_eq!(shown(four(), "order=-anomalies").0, ["device-002", "device-001", "device-004", "device-003"]);
+    }
+
+    #[test]
+    fn a_large_fleet_is_shown_in_pages() {
+        let fleet = || (1..=230).map(|number| device(number, DeviceState::Online)).collect();
+        let (ids, model) = shown(fleet(), "page=3");
+        assert_eq!((ids.len(), ids[0].as_str()), (30, "device-201"));
+        assert_eq!(model.get_attr("view").unwrap().to_string(), "table");
+        assert_eq!(model.get_attr("last").unwrap().to_string(), "230");
+        assert_eq!(shown(fleet(), "page=99").0.len(), 30, "beyond the end is the end");
+    }
+
+    #[test]
+    fn the_page_shows_what_it_is_given_and_nothing_of_it_as_html() {
+        let mut devices = four();
+        devices[0].id = "<script>".to_owned();
+        for view in ["view=cards", "view=table"] {
+            let (_, model) = shown(devices.clone(), view);
+            let html = render::text("fleet.html", model).unwrap();
+            assert!(html.contains("&lt;script&gt;</a>") && !html.contains("<script>"), "{html}");
+            assert!(html.contains(r#"href="/devices/%3Cscript%3E""#), "{html}");
+        }
+    }
 }

@@ -150,7 +150,11 @@ impl Remembered {
     /// Reads a `Cookie` header.
     pub(super) fn parse(cookies: &str) -> Self {
         let value = |name| {
-            cookies.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v)
+            cookies
+                .split(';')
+                .filter_map(|pair| pair.trim().split_once('='))
+                .find(|(key, _)| *key == name)
+                .map(|(_, v)| v)
         };
         Self { view: value(VIEW_COOKIE).and_then(View::parse), order: value(ORDER_COOKIE).and_then(Order::parse) }
     }

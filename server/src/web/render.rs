@@ -41,12 +41,17 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// # Errors
 /// [`PageError::Internal`] when the template fails.
 pub(super) fn page(status: StatusCode, name: &str, context: Value) -> Result<Response, PageError> {
-    let page = context! { server_time_ms => Timestamp::now().as_millisecond(), ..context };
-    let html = ENVIRONMENT
-        .get_template(name)
-        .and_then(|template| template.render(page))
-        .map_err(|error| PageError::Internal(format!("{:#}", anyhow::Error::new(error))))?;
+    let html = text(name, context).map_err(|error| PageError::Internal(format!("{:#}", anyhow::Error::new(error))))?;
     Ok((status, [(CACHE_CONTROL, "no-store")], Html(html)).into_response())
+}
+
+/// Renders the template `name` to HTML.
+///
+/// # Errors
+/// What is wrong with the template or missing from `context`.
+pub(super) fn text(name: &str, context: Value) -> Result<String, minijinja::Error> {
+    let page = context! { server_time_ms => Timestamp::now().as_millisecond(), ..context };
+    ENVIRONMENT.get_template(name)?.render(page)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ import { Series } from "./series.js";
 import { now } from "./time.js";
 
 const BUCKETS = 600;
-const HEIGHT = 190;
+const HEIGHT = 200;
 const AXIS_WIDTH = 62;
 const TIMEOUT_MS = 15000;
 /** How often a chart is drawn at most, in milliseconds. */
@@ -14,6 +14,8 @@ const RANGE_NAMES = { 300: "5 minutes", 3600: "hour", 86400: "24 hours" };
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const clockSeconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+let charts = 0;
 
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -40,6 +42,7 @@ export class SensorChart {
     this.text = panel.querySelector(".chart-text");
     this.box.setAttribute("role", "img");
     this.box.setAttribute("aria-label", `Chart of ${this.sensor}`);
+    this.text.id = `chart-text-${(charts += 1)}`;
     this.box.setAttribute("aria-describedby", this.text.id);
     this.readout = document.createElement("p");
     this.readout.className = "readout";
@@ -142,7 +145,7 @@ export class SensorChart {
     const plot = new uPlot({
       width: Math.floor(this.box.clientWidth) || 300,
       height: HEIGHT,
-      padding: [10, 28, 0, 0],
+      padding: [22, 28, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 7, stroke: line, fill: line }, sync: { key: "device" } },
       scales: { x: { time: true }, y: { range: yRange } },

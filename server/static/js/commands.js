@@ -98,5 +98,6 @@ export function setUpCommandForm() {
       if (!form.querySelector("[aria-invalid]")) button.focus();
     }
   });
+  form.classList.add("one-command");
   showFields();
 }

@@ -1,6 +1,8 @@
 //! The whole: a server and its devices.
 
-use crate::{Device, DeviceEndpoint, Endpoints, Layout, Lock, Ports, Reporter, Server, ServerEndpoints, Supervisor};
+use crate::{
+    Device, DeviceEndpoint, Endpoints, Layout, Lock, Ports, Reporter, Server, ServerEndpoints, Supervisor, sibling,
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use microkernel_wire::DeviceId;
 use std::path::PathBuf;
@@ -47,8 +49,11 @@ impl Fleet {
     /// Prepares the folder; starts nothing yet.
     ///
     /// # Errors
-    /// The folder can't be used, or another demo uses it.
+    /// A program has not been built, the folder can't be used, or another demo uses it.
     pub fn prepare(options: Options, reporter: Arc<dyn Reporter>) -> anyhow::Result<Self> {
+        for program in ["microkernel-server", "microkernel-sensor", "microkernel-uplink"] {
+            sibling(program)?;
+        }
         let layout = Layout::create(&options.dir)?;
         let lock = Lock::take(layout.dir())?;
         let supervisor = Supervisor::new(reporter.clone());

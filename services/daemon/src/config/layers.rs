@@ -3,7 +3,7 @@
 use super::{
     document::Document,
     environment::{self, Override},
-    error::ConfigError,
+    error::{ConfigError, Origin},
     merged::Merged,
 };
 use serde::de::DeserializeOwned;
@@ -64,6 +64,14 @@ impl Layers {
     /// The first thing that is wrong, in any file or for `T`.
     pub fn load<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         Merged::new(&self.dirs, self.documents()?, &self.overrides).extract()
+    }
+
+    /// Where the value at `path` is from, as far as there is one: for a service that itself finds fault with a value.
+    ///
+    /// # Errors
+    /// When the layers can't be read.
+    pub fn origin_of(&self, path: &[String]) -> Result<Origin, ConfigError> {
+        Ok(Merged::new(&self.dirs, self.documents()?, &self.overrides).origin(path))
     }
 
     fn documents(&self) -> Result<Vec<Document>, ConfigError> {

@@ -89,7 +89,7 @@ impl<'a> Merged<'a> {
     }
 
     /// The layer that the value at `path` is from; figment knows that of an array, not of its items.
-    fn origin(&self, path: &[String]) -> Origin {
+    pub(super) fn origin(&self, path: &[String]) -> Origin {
         let metadata = (1..=path.len()).rev().find_map(|length| self.figment.find_metadata(&path[..length].join(".")));
         let Some(metadata) = metadata else { return Origin::Merged };
         if let Some(document) = self.documents.iter().find(|document| document.name() == metadata.name) {

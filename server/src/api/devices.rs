@@ -1,0 +1,33 @@
+//! `/api/v1/devices`.
+
+use super::problem::Problem;
+use crate::registry::{self, Device, DeviceDetail};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+/// The fleet.
+#[derive(Debug, Serialize)]
+pub(super) struct Devices {
+    devices: Vec<Device>,
+}
+
+/// All devices.
+pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Devices>, Problem> {
+    let devices = registry::list(&state.pool, state.organisation, None).await?;
+    Ok(Json(Devices { devices }))
+}
+
+/// One device with its details.
+pub(super) async fn find(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<DeviceDetail>, Problem> {
+    let Path(id) = id?;
+    // A text that is no device id is no device's id; the database would stumble over some.
+    let valid = id.parse::<microkernel_wire::DeviceId>().is_ok();
+    let device = if valid { registry::find(&state.pool, state.organisation, &id).await? } else { None };
+    device.map(Json).ok_or_else(|| Problem::unknown_device(&id))
+}
