@@ -17,7 +17,8 @@ fail() {
 	exit 1
 }
 
-[ "$(id -u)" = 0 ] || fail "a root filesystem is made as root: use sudo --preserve-env=HOME,PATH make …, or a container"
+# A root filesystem belongs to root.
+need_root() { [ "$(id -u)" = 0 ] || fail "run it as root: sudo --preserve-env=HOME,PATH make …, or in a container"; }
 
 # The Debian archive that this machine uses itself: a mirror near by, or a fixed snapshot.
 mirror() {
