@@ -101,7 +101,8 @@ pub(crate) fn decode_any<T: DeserializeOwned>(text: &str) -> Result<T, DecodeErr
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        DecodeError::invalid(if path == "." { WHOLE } else { &path }, error.into_inner())
+        // "?" is a place that has no name, such as a key that is not a string.
+        DecodeError::invalid(if matches!(path.as_str(), "." | "?") { WHOLE } else { &path }, error.into_inner())
     })?;
     json.end().map_err(DecodeError::whole)?;
     Ok(value)
