@@ -9,7 +9,7 @@ BINDIR ?= target/release
 DAEMONS ?= sensor uplink health
 
 .PHONY: install
-install: ## install services, units and policies below DESTDIR (programs from BINDIR)
+install: ## Install services, units and policies below DESTDIR (programs from BINDIR)
 	@test -n "$(DESTDIR)" || { echo "make install: say where to, for example DESTDIR=/tmp/root; it is meant for an image" >&2; exit 2; }
 	cd $(DIST) && find usr -type d -exec install -d -m 0755 "$(abspath $(DESTDIR))/{}" \;
 	cd $(DIST) && find usr -type f ! -perm -u+x -exec install -m 0644 {} "$(abspath $(DESTDIR))/{}" \;
