@@ -54,6 +54,7 @@ def server():
 def bundle(in_toolbox, server, name, rootfs, version, signer=None):
     """Signs a root filesystem like images/build/bundle does; another signer by choice."""
     pki = Path(subprocess.run([IMAGES / "pki/make"], check=True, capture_output=True, text=True, timeout=60).stdout.strip())
+    keyring = f"{signer}.pem" if signer else pki / "ca.pem"
     signer = signer or pki / "signer"
     content = server.folder / f"{name}.content"
     content.mkdir()
@@ -61,7 +62,8 @@ def bundle(in_toolbox, server, name, rootfs, version, signer=None):
     (content / "manifest.raucm").write_text(
         f"[update]\ncompatible=microkernel-virtual\nversion={version}\n[bundle]\nformat=verity\n"
         "[image.rootfs]\nfilename=rootfs.ext4\nadaptive=block-hash-index\n")
-    done = in_toolbox([IMAGE, pki, signer.parent], "rauc", "bundle", f"--cert={signer}.pem", f"--key={signer}.key",
+    done = in_toolbox([IMAGE, pki, signer.parent], "rauc", f"--conf={IMAGE}/parts/etc/rauc/system.conf", "bundle",
+                      f"--keyring={keyring}", f"--cert={signer}.pem", f"--key={signer}.key",
                       "--mksquashfs-args=-comp zstd -Xcompression-level 3", content, server.folder / f"{name}.raucb")
     assert done.returncode == 0, done.stderr
     shutil.rmtree(content)
