@@ -44,3 +44,7 @@ packages-demo:
 
 packages-test:
 	@.ci/packages test
+
+# The device's part of the root filesystem, and the images it goes into.
+include services/dist/install.mk
+include images/images.mk

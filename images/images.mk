@@ -1,0 +1,17 @@
+# The virtual device's image and its updates. Included by the Makefile; see images/README.md.
+
+IMAGES := $(dir $(lastword $(MAKEFILE_LIST)))
+VERSION ?=
+
+.PHONY: image bundle check-dist check-image
+image: ## The virtual device's disk for QEMU (arm64); VERSION=1.0.0. First time ten minutes, then one
+	@$(IMAGES)build/image $(VERSION)
+
+bundle: ## A signed update for it: make bundle VERSION=1.0.1
+	@$(IMAGES)build/bundle $(or $(VERSION),$(error say which: make bundle VERSION=1.0.1))
+
+check-dist: ## Units, policies, boot script, layout: everything that can be checked without the image
+	@$(IMAGES)tests/check-dist
+
+check-image: ## Boots the image under QEMU, updates it, breaks it, and watches it come back
+	@$(IMAGES)tests/check-image
