@@ -76,7 +76,7 @@ impl World {
     /// The broker; where there is none, a port that nobody listens on.
     pub(crate) fn broker(&self) -> BrokerAddress {
         self.broker.as_ref().map_or_else(
-            || BrokerAddress { host: "127.0.0.1".into(), port: 1, tls: None, share_group: "test".into() },
+            || BrokerAddress { host: "127.0.0.1".into(), port: 1, tls: None, share_group: None },
             EmbeddedBroker::address,
         )
     }
