@@ -18,6 +18,11 @@ def read_env(path):
     return dict(line.split("=", 1) for line in lines)
 
 
+def machine_values(machine):
+    """What holds for a machine: layout.env, and over it the machine's own file."""
+    return read_env(IMAGES / "layout.env") | read_env(IMAGES / "machines" / f"{machine}.env")
+
+
 @pytest.fixture(scope="session")
 def layout():
     return read_env(IMAGES / "layout.env")

@@ -40,17 +40,15 @@ do_install:class-native () {
 # Users are made with the root filesystem, since that is read-only; by what sysusers.d says, so that numbers have one home.
 MICROKERNEL_SYSUSERS = "${MICROKERNEL_SOURCE}/services/dist/usr/lib/sysusers.d/microkernel.conf"
 USERADD_PACKAGES = "${PN}"
+GROUPADD_PARAM:${PN} = "${@microkernel.sysusers.parameters(d.getVar('MICROKERNEL_SYSUSERS'))[0]}"
+USERADD_PARAM:${PN} = "${@microkernel.sysusers.parameters(d.getVar('MICROKERNEL_SYSUSERS'))[1]}"
+GROUPMEMS_PARAM:${PN} = "${@microkernel.sysusers.parameters(d.getVar('MICROKERNEL_SYSUSERS'))[2]}"
+
+# A package a service: its program, its units, its policy on the bus. What all share is in ${PN}.
 python () {
+    bb.parse.mark_dependency(d, d.getVar("MICROKERNEL_SYSUSERS"))
     if bb.data.inherits_class("native", d):
         return
-    path = d.getVar("MICROKERNEL_SYSUSERS")
-    bb.parse.mark_dependency(d, path)
-    groups, users, members = microkernel.sysusers.parameters(path)
-    d.setVar("GROUPADD_PARAM:${PN}", groups)
-    d.setVar("USERADD_PARAM:${PN}", users)
-    d.setVar("GROUPMEMS_PARAM:${PN}", members)
-
-    # A package a service: its program, its units, its policy on the bus. What all share is in ${PN}.
     for name in d.getVar("MICROKERNEL_SERVICES").split():
         package = "microkernel-" + name
         d.appendVar("SYSTEMD_PACKAGES", " " + package)
@@ -65,7 +63,6 @@ python () {
         )))
         d.setVar("RDEPENDS:" + package, "${PN}")
 }
-
 PACKAGE_BEFORE_PN = "${@' '.join('microkernel-%s' % name for name in d.getVar('MICROKERNEL_SERVICES').split())}"
 FILES:${PN} += " \
     ${nonarch_libdir}/microkernel \
