@@ -1,5 +1,6 @@
 """What the tests share: where things are, and files rendered for a machine."""
 
+import functools
 import os
 import subprocess
 from pathlib import Path
@@ -48,8 +49,9 @@ def in_toolbox():
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory):
-    """The folder of a machine's rendered files."""
+    """The folder of a machine's rendered files; the tests only read them."""
 
+    @functools.cache
     def render(machine):
         folder = tmp_path_factory.mktemp(machine)
         subprocess.run([IMAGES / "build" / "render", machine, folder], check=True, timeout=30)
