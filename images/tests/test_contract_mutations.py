@@ -44,7 +44,7 @@ MUTATIONS = [
     ("yocto-layer/files/wic/microkernel-tryboot.wks.in", "${MICROKERNEL_ROOTFS_A_PARTUUID}", "${MICROKERNEL_ROOTFS_B_PARTUUID}"),
     ("yocto-layer/files/wic/microkernel-tryboot.wks.in", "--part-name boot-a", "--part-name boot-b"),
     ("yocto-layer/recipes-core/images/microkernel-image.bb", "microkernel-${MICROKERNEL_BOOTLOADER}.wks.in", "microkernel-uboot.wks.in"),
-    ("yocto-layer/recipes-core/bundles/microkernel-bundle.bb", 'SLOTS:append:raspberrypi5 = " boot"', 'SLOTS:append:raspberrypi5 = ""'),
+    ("yocto-layer/recipes-core/bundles/microkernel-bundle_0.1.0.bb", 'SLOTS:append:raspberrypi5 = " boot"', 'SLOTS:append:raspberrypi5 = ""'),
     ("yocto-layer/recipes-core/rauc/rauc-conf.bbappend", "/rauc/keyring.pem", "/rauc/ca.cert.pem"),
     ("yocto-layer/recipes-core/base-files/base-files_%.bbappend", '" /data"', '" /mnt/data"'),
     ("yocto-layer/recipes-bsp/u-boot/files/microkernel.cfg", "CONFIG_CMD_SETEXPR=y", "# CONFIG_CMD_SETEXPR is not set"),

@@ -12,7 +12,7 @@ from microkernel import crates, layout, sysusers  # wks knows where they are
 UNITS = DIST / "usr/lib/systemd/system"
 KAS_FILES = [ROOT / "kas.yml", *(path for path in (LAYER / "kas").glob("*.yml") if re.search(r"^machine:", path.read_text(), re.M))]
 KAS_MACHINES = sorted(re.search(r"^machine: (\S+)$", path.read_text(), re.M).group(1) for path in KAS_FILES)
-BUNDLE = (LAYER / "recipes-core/bundles/microkernel-bundle.bb").read_text()
+BUNDLE = (LAYER / "recipes-core/bundles/microkernel-bundle_0.1.0.bb").read_text()
 LAYER_CONF = (LAYER / "conf/layer.conf").read_text()
 SERVICES = re.search(r'^MICROKERNEL_SERVICES \?= "(.+)"$', LAYER_CONF, re.M).group(1).split()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 def render(lock):
     """The contents of the .inc for the text of a Cargo.lock."""
     crates = [crate for crate in tomllib.loads(lock)["package"] if "crates.io" in crate.get("source", "")]
-    lines = ["# Generated from Cargo.lock by `make yocto-crates`.", "", 'SRC_URI += " \\']
+    lines = ["# Generated from Cargo.lock by `make yocto-crates`.", "", 'SRC_URI += "\\']
     lines += [f"    crate://crates.io/{crate['name']}/{crate['version']} \\" for crate in crates]
     lines += ['"', ""]
     lines += [f'SRC_URI[{crate["name"]}-{crate["version"]}.sha256sum] = "{crate["checksum"]}"' for crate in crates]

@@ -5,13 +5,13 @@ LICENSE = "MIT"
 LIC_FILES_CHKSUM = "file://${COREBASE}/meta/COPYING.MIT;md5=3da9cfbcb788c80a0384361b4de20420"
 SECTION = "bootloaders"
 
-inherit microkernel-render kernel-arch deploy
-
 # meta-raspberrypi's U-Boot wants a boot script from somewhere.
 PROVIDES = "${PN} u-boot-default-script"
 PROVIDES:append:raspberrypi5 = " virtual/bootloader"
-DEPENDS = "u-boot-mkimage-native u-boot-mkenvimage-native"
+DEPENDS = "u-boot-mkenvimage-native u-boot-mkimage-native"
 INHIBIT_DEFAULT_DEPS = "1"
+
+inherit microkernel_render kernel-arch deploy
 
 S = "${UNPACKDIR}"
 B = "${WORKDIR}/build"

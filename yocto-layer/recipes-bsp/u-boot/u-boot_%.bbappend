@@ -1,7 +1,7 @@
 # The boot environment is the boot script's own, so U-Boot's is nowhere; Linux finds it by the fw_env.config that is rendered for
 # this machine, which takes the place of U-Boot's or the board's.
 
-inherit ${@'microkernel-render' if 'microkernel' in d.getVar('DISTROOVERRIDES').split(':') else ''}
+inherit ${@'microkernel_render' if 'microkernel' in d.getVar('DISTROOVERRIDES').split(':') else ''}
 
 FILESEXTRAPATHS:prepend := "${THISDIR}/files:"
 SRC_URI:append:microkernel = " file://microkernel.cfg"

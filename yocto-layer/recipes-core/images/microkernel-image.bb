@@ -1,7 +1,8 @@
 SUMMARY = "The system of a device: a slot's root filesystem, and the disk that it ships on"
+DESCRIPTION = "A read-only root filesystem for a slot, and the disk with boot partition, slots and data for a new device."
 LICENSE = "MIT"
 
-inherit core-image microkernel-layout
+inherit core-image microkernel_layout
 
 IMAGE_FEATURES = "read-only-rootfs"
 IMAGE_FEATURES:append:microkernel-dev = " ssh-server-openssh allow-root-login allow-empty-password empty-root-password"

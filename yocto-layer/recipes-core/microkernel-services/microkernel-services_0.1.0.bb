@@ -1,17 +1,16 @@
 SUMMARY = "The device's services, and the rest of its part of the root filesystem"
 DESCRIPTION = "The Rust workspace, built once and split into a package a service, and services/dist: units, bus policies, \
 users and default configuration."
-HOMEPAGE = "https://microkernel.example"
+SECTION = "base"
 LICENSE = "MIT"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=57e47fdbce49a409aea708aacbce7f5b"
-SECTION = "base"
 
 require ${BPN}-crates.inc
 
 # The workspace that this layer is a folder of. A release that is built from elsewhere names a git:// URL and its SRCREV instead.
 # Cargo reads every member's manifest before it builds any, so those that no device gets are here too.
 FILESEXTRAPATHS:prepend := "${MICROKERNEL_SOURCE}:"
-SRC_URI += " \
+SRC_URI += "\
     file://Cargo.toml \
     file://Cargo.lock \
     file://LICENSE \
@@ -22,7 +21,7 @@ SRC_URI += " \
 
 S = "${UNPACKDIR}"
 
-inherit cargo cargo-update-recipe-crates pkgconfig systemd useradd
+inherit cargo cargo-update-recipe-crates systemd useradd
 
 CARGO_BUILD_FLAGS += "${@' '.join('--package microkernel-%s' % name for name in d.getVar('MICROKERNEL_SERVICES').split())}"
 
@@ -64,7 +63,7 @@ python () {
         d.setVar("RDEPENDS:" + package, "${PN}")
 }
 PACKAGE_BEFORE_PN = "${@' '.join('microkernel-%s' % name for name in d.getVar('MICROKERNEL_SERVICES').split())}"
-FILES:${PN} += " \
+FILES:${PN} += "\
     ${nonarch_libdir}/microkernel \
     ${nonarch_libdir}/modules-load.d \
     ${nonarch_libdir}/sysusers.d \
@@ -74,7 +73,7 @@ FILES:${PN} += " \
     ${datadir}/polkit-1 \
 "
 # The scripts of services/dist, and what they call.
-RDEPENDS:${PN} += " \
+RDEPENDS:${PN} += "\
     coreutils \
     e2fsprogs-e2fsck \
     e2fsprogs-mke2fs \

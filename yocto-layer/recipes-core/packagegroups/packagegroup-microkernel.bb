@@ -1,10 +1,11 @@
 SUMMARY = "What a device is made of"
+DESCRIPTION = "The services, updates, networks, and nothing that no device needs."
 
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 
-inherit packagegroup microkernel-layout
+inherit packagegroup microkernel_layout
 
-RDEPENDS:${PN} = " \
+RDEPENDS:${PN} = "\
     ${PN}-services \
     ${PN}-update \
     ${PN}-network \
@@ -19,7 +20,7 @@ RDEPENDS:${PN}-services = "${@' '.join('microkernel-%s' % name for name in d.get
 
 SUMMARY:${PN}-update = "Updates: RAUC, and what chooses the slot"
 PACKAGES =+ "${PN}-update"
-RDEPENDS:${PN}-update = " \
+RDEPENDS:${PN}-update = "\
     microkernel-boot \
     rauc \
     rauc-conf \

@@ -1,6 +1,6 @@
 # RAUC's configuration for this machine, rendered as for the virtual device, and the certificate that bundles are verified against.
 
-inherit ${@'microkernel-render microkernel-pki' if 'microkernel' in d.getVar('DISTROOVERRIDES').split(':') else ''}
+inherit ${@'microkernel_render microkernel_pki' if 'microkernel' in d.getVar('DISTROOVERRIDES').split(':') else ''}
 
 # The certificate is made or named when this is built, not fetched.
 RAUC_KEYRING_URI:microkernel = ""

@@ -1,14 +1,15 @@
 SUMMARY = "What the Raspberry Pi 5's firmware loads for a slot, as an image of its FAT partition"
+DESCRIPTION = "Kernel, device trees, overlays and configuration for tryboot; RAUC installs it together with the root filesystem."
 LICENSE = "MIT"
 LIC_FILES_CHKSUM = "file://${COREBASE}/meta/COPYING.MIT;md5=3da9cfbcb788c80a0384361b4de20420"
 SECTION = "bootloaders"
 
 COMPATIBLE_MACHINE = "^raspberrypi5$"
 
-inherit microkernel-layout deploy nopackages
-
 DEPENDS = "dosfstools-native mtools-native"
 INHIBIT_DEFAULT_DEPS = "1"
+
+inherit microkernel_layout deploy nopackages
 
 S = "${UNPACKDIR}"
 B = "${WORKDIR}/build"

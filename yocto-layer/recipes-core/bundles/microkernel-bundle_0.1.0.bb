@@ -1,9 +1,9 @@
 SUMMARY = "The signed update of a device"
+DESCRIPTION = "A RAUC bundle of the root filesystem (verity, adaptive), signed for code signing."
 LICENSE = "MIT"
 
-inherit bundle microkernel-layout microkernel-pki
+inherit bundle microkernel_layout microkernel_pki
 
-PV = "${DISTRO_VERSION}"
 RAUC_BUNDLE_COMPATIBLE = "${MICROKERNEL_COMPATIBLE}"
 RAUC_BUNDLE_VERSION = "${DISTRO_VERSION}"
 # Signed, and checked block by block while it is streamed.
