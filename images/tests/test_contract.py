@@ -242,8 +242,8 @@ def test_every_unit_that_can_be_enabled_has_a_preset():
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 def test_scripts_pass_shellcheck(rendered):
     scripts = [path for folder in (IMAGES, DIST) for path in folder.rglob("*")
-               if path.is_file() and re.match(rb"#!.*(ba)?sh\b|# shellcheck shell", path.read_bytes()[:40])]
+               if path.is_file() and path.suffix != ".in" and re.match(rb"#!.*(ba)?sh\b|# shellcheck shell", path.read_bytes()[:40])]
     assert len(scripts) > 10
     scripts += [path for name in WITH_TRYBOOT for path in (rendered(name) / "usr/lib/rauc").iterdir()]
-    done = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout
