@@ -60,7 +60,7 @@ def contract(folder):
     return subprocess.run(
         [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not shellcheck",
          tests / "test_contract.py", tests / "test_contract_yocto.py"],
-        cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture(scope="module")
