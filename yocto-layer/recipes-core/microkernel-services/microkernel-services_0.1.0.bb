@@ -48,11 +48,14 @@ python () {
     bb.parse.mark_dependency(d, d.getVar("MICROKERNEL_SYSUSERS"))
     if bb.data.inherits_class("native", d):
         return
+    units = d.expand("${MICROKERNEL_SOURCE}/services/dist/usr/lib/systemd/system")
     for name in d.getVar("MICROKERNEL_SERVICES").split():
         package = "microkernel-" + name
-        d.appendVar("SYSTEMD_PACKAGES", " " + package)
         d.setVar("SUMMARY:" + package, "The service " + package)
-        d.setVar("SYSTEMD_SERVICE:" + package, package + ".service")
+        # Not every program is a service of its own: some are called by a unit that all devices have.
+        if os.path.exists(os.path.join(units, package + ".service")):
+            d.appendVar("SYSTEMD_PACKAGES", " " + package)
+            d.setVar("SYSTEMD_SERVICE:" + package, package + ".service")
         d.setVar("FILES:" + package, " ".join((
             "${bindir}/" + package,
             "${systemd_system_unitdir}/%s.service" % package,
