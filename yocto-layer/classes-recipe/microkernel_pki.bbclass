@@ -14,3 +14,10 @@ microkernel_pki () {
 		MICROKERNEL_PKI=${MICROKERNEL_PKI} flock ${TOPDIR}/pki.lock bash ${MICROKERNEL_SOURCE}/images/pki/make >/dev/null
 	fi
 }
+
+# Another keyring under the same name is another configuration of RAUC.
+python () {
+    keyring = d.getVar("BUNDLE_KEYRING")
+    if keyring:
+        d.appendVarFlag("do_install", "file-checksums", " %s:True" % keyring)
+}

@@ -23,6 +23,7 @@ EXTRA_IMAGECMD:ext4 = "-b 4096 -m 0 -L rootfs -O ^has_journal,^orphan_file,^resi
 # -- The disk.
 WKS_FILE = "microkernel-${MICROKERNEL_BOOTLOADER}.wks.in"
 do_image_wic[depends] += "microkernel-boot:do_deploy"
+EXTRA_IMAGEDEPENDS += "virtual/bootloader"
 # What goes onto the first partition: with U-Boot all that the firmware loads, but the kernel, which is in the slot.
 RPI_EXTRA_IMAGE_BOOT_FILES = "u-boot.bin;${SDIMG_KERNELIMAGE} boot.scr microkernel.toml"
 IMAGE_BOOT_FILES:qemuarm64 = "boot.scr microkernel.toml"
@@ -34,14 +35,14 @@ do_image_wic[depends] += "${@'microkernel-boot-slot:do_deploy' if d.getVar('MACH
 REPRODUCIBLE_TIMESTAMP_ROOTFS = "${@microkernel_source_date(d)}"
 
 def microkernel_source_date(d):
-    """Unix seconds of the last commit; empty outside of a git repository, where OE takes another date."""
+    """Unix seconds of the last commit; outside of a git repository a day before this layer was used first."""
     source = d.getVar("MICROKERNEL_SOURCE")
     try:
         return bb.process.run(["git", "-c", "safe.directory=*", "-C", source, "log", "-1", "--format=%ct"])[0].strip()
     except bb.process.CmdError:
-        return ""
+        return "1767225600"
 
-ROOTFS_POSTPROCESS_COMMAND += "microkernel_presets"
+ROOTFS_POSTPROCESS_COMMAND:append = " microkernel_presets"
 microkernel_presets () {
 	# Packages enable their services as they are installed. What a device runs is said in one place: services/dist's presets.
 	systemctl --root=${IMAGE_ROOTFS} preset-all
