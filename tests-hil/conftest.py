@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from labgrid.driver.exception import ExecutionError
+from pexpect import TIMEOUT
 
 from hil import log
 from hil.bundles import Workshop
@@ -15,6 +17,7 @@ from hil.source import image_dir, target_dir
 from hil.strategy import Status
 
 MEASURED = pytest.StashKey[dict]()
+BENCH = pytest.StashKey[Device]()
 
 
 def pytest_configure(config):
@@ -27,6 +30,19 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """A device that does not boot is told of first. All else is independent of the order."""
     items.sort(key=lambda item: item.path.name != "test_boot.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Beside a failure stands what the device says of itself."""
+    report = yield
+    bench = item.config.stash.get(BENCH, None)
+    if report.failed and bench is not None:
+        try:
+            report.sections.append(("the device", bench.account()))
+        except (TIMEOUT, ExecutionError) as error:
+            report.sections.append(("the device", f"gives no answer: {error}"))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -78,9 +94,11 @@ def server(option):
 
 
 @pytest.fixture(scope="session")
-def bench(target, strategy, option):
+def bench(target, strategy, option, pytestconfig):
     """The device under test on its bench, in whatever state; switched off in the end."""
-    yield Device(target, strategy, option("device_id"))
+    pytestconfig.stash[BENCH] = Device(target, strategy, option("device_id"))
+    yield pytestconfig.stash[BENCH]
+    del pytestconfig.stash[BENCH]
     strategy.transition(Status.off)
 
 

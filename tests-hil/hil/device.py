@@ -55,6 +55,10 @@ class Device:
         self._logged_in = True
         self._quiet()
 
+    def connect_network(self, connected):
+        """Plugs its network cable in, or pulls it."""
+        self.strategy.power.connect_network(connected)
+
     # -- the console -----------------------------------------------------------------------------------------------------
 
     def follow(self, seconds):
@@ -135,6 +139,12 @@ class Device:
             log.info("the device is not fit for the next test: %s", str(error).splitlines()[0])
             return False
 
+    def account(self):
+        """For whoever has to find out why a test failed: what is not up, and the journal's end."""
+        if not self._logged_in:
+            return f"no shell; booted: {self.slots()}"
+        return self.run("systemctl --no-pager --plain --failed; journalctl --no-pager --boot --priority info --lines 80")[1]
+
     def is_online(self, fleet):
         """What the server says of it."""
         known = fleet.device(self.id)
@@ -144,7 +154,9 @@ class Device:
 
     def await_confirmed(self, deadline_s=600):
         """Waits until the booted slot has passed its health check and is marked good."""
-        self.wait_until("systemctl is-active device-confirm.service", deadline_s)
+        confirmed = "systemctl is-active device-confirm.service"
+        self.wait_until(f"{confirmed} || systemctl is-failed microkernel-health.service", deadline_s)
+        assert self.run(confirmed)[0] == 0, self.run("journalctl --no-pager --boot --unit microkernel-health.service")[1]
 
     def reboot(self):
         """Reboots, and waits until the slot is confirmed again."""
@@ -161,6 +173,10 @@ class Device:
         """A or B."""
         return re.search(r"rauc\.slot=(\w)", self.check("cat /proc/cmdline")).group(1)
 
+    def other_slot(self):
+        """The one that an update goes to."""
+        return {"A": "B", "B": "A"}[self.booted_slot()]
+
     def version(self):
         """Of the system that runs."""
         return self.check(". /etc/os-release && echo $IMAGE_VERSION")
@@ -174,3 +190,8 @@ class Device:
         status = json.loads(self.check("rauc status --output-format=json 2>/dev/null").splitlines()[-1])
         slots = [slot for entry in status["slots"] for slot in entry.values()]
         return {slot["bootname"]: slot for slot in slots if slot.get("bootname")}
+
+    def rauc_progress(self):
+        """How far an installation is, in percent."""
+        progress = self.check("busctl get-property de.pengutronix.rauc / de.pengutronix.rauc.Installer Progress")
+        return int(progress.split()[1])

@@ -1,5 +1,7 @@
 """The server's REST API, as its users have it."""
 
+import html
+
 import requests
 
 # A bundle is uploaded, verified and stored while the call lasts.
@@ -32,8 +34,8 @@ class Fleet:
         return response
 
     def page(self, path):
-        """A page of the dashboard, as HTML."""
-        return self._call("GET", path).text
+        """A page of the dashboard, with the characters that HTML writes otherwise."""
+        return html.unescape(self._call("GET", path).text)
 
     def device(self, device_id):
         """A device; None while the server does not know it."""
