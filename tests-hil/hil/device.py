@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+from labgrid.driver.exception import ExecutionError
 from pexpect import TIMEOUT
 
 from . import log
@@ -27,16 +28,17 @@ class Device:
 
     # -- power -----------------------------------------------------------------------------------------------------------
 
-    def provision(self, config, identity):
-        """Powers on with an identity, and waits for a shell."""
+    def renew(self, config, identity):
+        """A device as it comes from the factory, provisioned and confirmed: how long to its shell, and to its confirmation."""
+        self.power_off()
+        if hasattr(self.strategy.power, "erase"):
+            self.strategy.power.erase()
         self.strategy.provide(config, identity)
         start = time.monotonic()
-        self.strategy.transition(Status.off)
-        self.strategy.transition(Status.provisioned)
-        self._booted(self.strategy.slot)
-        self._logged_in = True
-        self._quiet()
-        return time.monotonic() - start
+        self._on(Status.provisioned)
+        shell_s = time.monotonic() - start
+        self.await_confirmed()
+        return shell_s, time.monotonic() - start
 
     def power_off(self):
         """Cuts the power."""
@@ -45,10 +47,17 @@ class Device:
 
     def power_on(self):
         """Powers on, and waits for a shell."""
-        self.strategy.transition(Status.shell)
+        self._on(Status.shell)
+
+    def _on(self, status):
+        self.strategy.transition(status)
         self._booted(self.strategy.slot)
         self._logged_in = True
         self._quiet()
+
+    def connect_network(self, connected):
+        """Plugs its network cable in, or pulls it."""
+        self.strategy.power.connect_network(connected)
 
     # -- the console -----------------------------------------------------------------------------------------------------
 
@@ -117,15 +126,56 @@ class Device:
             assert time.monotonic() < end, f"{command}: {code} after {deadline_s} s\n{output}"
             self.follow(1)
 
+    # -- is it well ------------------------------------------------------------------------------------------------------
+
+    def is_fit(self, fleet):
+        """Whether the next test can begin with it: its slot confirmed, at no update, seen online by the server."""
+        if self.strategy.status in (Status.unknown, Status.off):
+            return False
+        try:
+            self.await_confirmed(300)
+            return not fleet.unfinished(self.id) and self.is_online(fleet)
+        except (AssertionError, TIMEOUT, ExecutionError) as error:
+            log.info("the device is not fit for the next test: %s", str(error).splitlines()[0])
+            return False
+
+    def account(self):
+        """For whoever has to find out why a test failed: what is not up, and the journal's end."""
+        if not self._logged_in:
+            return f"no shell; booted: {self.slots()}"
+        return self.run("systemctl --no-pager --plain --failed; journalctl --no-pager --boot --priority info --lines 80")[1]
+
+    def is_online(self, fleet):
+        """What the server says of it."""
+        known = fleet.device(self.id)
+        return known is not None and known["state"] == "online"
+
     # -- what it says of itself ------------------------------------------------------------------------------------------
 
     def await_confirmed(self, deadline_s=600):
         """Waits until the booted slot has passed its health check and is marked good."""
-        self.wait_until("systemctl is-active device-confirm.service", deadline_s)
+        confirmed = "systemctl is-active device-confirm.service"
+        self.wait_until(f"{confirmed} || systemctl is-failed microkernel-health.service", deadline_s)
+        assert self.run(confirmed)[0] == 0, self.run("journalctl --no-pager --boot --unit microkernel-health.service")[1]
+
+    def reboot(self):
+        """Reboots, and waits until the slot is confirmed again."""
+        before = len(self.boots)
+        self.check("systemctl --no-block reboot")
+        self.until(lambda: len(self.boots) > before, 180, "the boot script does not start again")
+        self.await_confirmed()
+
+    def boot_id(self):
+        """The kernel's name for this boot."""
+        return self.check("cat /proc/sys/kernel/random/boot_id")
 
     def booted_slot(self):
         """A or B."""
         return re.search(r"rauc\.slot=(\w)", self.check("cat /proc/cmdline")).group(1)
+
+    def other_slot(self):
+        """The one that an update goes to."""
+        return {"A": "B", "B": "A"}[self.booted_slot()]
 
     def version(self):
         """Of the system that runs."""
@@ -140,3 +190,8 @@ class Device:
         status = json.loads(self.check("rauc status --output-format=json 2>/dev/null").splitlines()[-1])
         slots = [slot for entry in status["slots"] for slot in entry.values()]
         return {slot["bootname"]: slot for slot in slots if slot.get("bootname")}
+
+    def rauc_progress(self):
+        """How far an installation is, in percent."""
+        progress = self.check("busctl get-property de.pengutronix.rauc / de.pengutronix.rauc.Installer Progress")
+        return int(progress.split()[1])
