@@ -4,14 +4,18 @@ import random
 import struct
 
 import pytest
+from uboot import Copy
 
+from .boot_choice import choice, current
 from .crash import crash
 from .layout import Layout, digest
 from .moments import ENVIRONMENT, MIX, Phase, Stage, pick, stages
 from .replay import Replay
 from .write_log import SECTOR, Flush, Log, Write, read
 
-SEEDS = range(100)
+pytestmark = pytest.mark.fast
+
+SEEDS = range(200)
 
 
 def sectors(text):
@@ -34,13 +38,12 @@ def new_replay(tmp_path):
     def make(requests):
         factory = tmp_path / "factory"
         factory.write_bytes(sectors("......"))
-        return Replay(requests, factory, 8 * SECTOR, tmp_path)
+        return Replay(requests, factory, 8 * SECTOR, tmp_path / "medium")
     return make
 
 
-def letters(path):
+def letters(data):
     """One for each sector, which must be of one letter; a disk's own zeros are shown as 0."""
-    data = path.read_bytes()
     found = [set(data[at:at + SECTOR]) for at in range(0, len(data), SECTOR)]
     assert all(len(values) == 1 for values in found), "a sector was torn"
     return "".join(chr(values.pop() or ord("0")) for values in found)
@@ -75,14 +78,11 @@ class TestCrash:
     REQUESTS = [Write(0, sectors("aa")), Flush(), Write(SECTOR, sectors("bbbb")), Write(5 * SECTOR, sectors("c")), Flush()]
 
     @pytest.fixture(name="images")
-    def all_images(self, replay, tmp_path):
+    def all_images(self, replay):
         """The images that a power failure after so many requests may leave."""
-        def images(cut, torn=None):
-            found = set()
-            for seed in SEEDS:
-                replay(self.REQUESTS).write(crash(self.REQUESTS, cut, random.Random(seed), torn), tmp_path / "image")
-                found.add(letters(tmp_path / "image"))
-            return found
+        def images(cut):
+            medium = replay(self.REQUESTS)
+            return {letters(medium.read(crash(self.REQUESTS, cut, random.Random(seed)), range(8 * SECTOR))) for seed in SEEDS}
         return images
 
     def test_what_was_flushed_survives(self, images):
@@ -95,19 +95,31 @@ class TestCrash:
     def test_after_the_next_flush_all_is_there(self, images):
         assert images(5) == {"abbbbc00"}
 
-    def test_a_write_that_was_flushed_cannot_be_torn(self, images):
+    def test_it_can_be_chosen_which_write_is_torn(self):
+        several = [Write(0, sectors("aa")), Write(2 * SECTOR, sectors("bb"))]
+        failures = [crash(several, 2, random.Random(seed), torn=0) for seed in SEEDS]
+        assert {len(failure.survivors[0].data) for failure in failures} == {SECTOR}
+
+    def test_a_write_that_was_flushed_cannot_be_torn(self):
         with pytest.raises(AssertionError, match="request 0 is not in the cache"):
-            images(4, torn=0)
+            crash(self.REQUESTS, 4, random.Random(0), torn=0)
+
+    def test_the_image_is_what_was_read_of_it_in_part(self, replay, tmp_path):
+        medium, failure = replay(self.REQUESTS), crash(self.REQUESTS, 4, random.Random(3))
+        medium.write(failure, tmp_path / "image")
+        image = (tmp_path / "image").read_bytes()
+        for part in (range(8 * SECTOR), range(2 * SECTOR, 4 * SECTOR), range(3 * SECTOR, 8 * SECTOR)):
+            assert medium.read(failure, part) == image[part.start:part.stop]
 
     def test_the_same_seed_is_the_same_crash(self):
         first, second = (crash(self.REQUESTS, 4, random.Random(7)) for _ in range(2))
         assert first == second
 
-    def test_crashes_are_made_forwards(self, replay, tmp_path):
-        image = replay(self.REQUESTS)
-        image.write(crash(self.REQUESTS, 5, random.Random(0)), tmp_path / "image")
+    def test_crashes_are_looked_at_forwards(self, replay):
+        medium = replay(self.REQUESTS)
+        medium.read(crash(self.REQUESTS, 5, random.Random(0)), range(SECTOR))
         with pytest.raises(AssertionError, match="replayed already"):
-            image.write(crash(self.REQUESTS, 2, random.Random(0)), tmp_path / "image")
+            medium.read(crash(self.REQUESTS, 2, random.Random(0)), range(SECTOR))
 
 
 class TestMoments:
@@ -149,6 +161,20 @@ class TestMoments:
     def test_a_stage_that_never_happened_is_said(self):
         with pytest.raises(AssertionError, match="wrote nothing of this kind: the image, to the slot"):
             pick([None, None], 1, random.Random(1))
+
+
+class TestBootChoice:
+    @pytest.mark.parametrize("first, second, newer", [(1, 2, 1), (2, 1, 0), (5, 5, 0), (255, 0, 1), (0, 255, 0), (3, None, 0), (None, 3, 1)])
+    def test_the_newer_copy_counts(self, first, second, newer):
+        copies = [None if sequence is None else Copy(64, sequence) for sequence in (first, second)]
+        assert current(*copies) is copies[newer]
+
+    def test_two_broken_copies_stand_for_nothing(self):
+        assert current(None, None) is None
+
+    @pytest.mark.parametrize("order, a, b, slot", [("A B", 3, 3, "A"), ("B A", 3, 1, "B"), ("B A", 3, 0, "A"), ("B A", 0, 0, "A"), ("B", 3, 0, "B")])
+    def test_the_first_slot_with_attempts_boots_or_else_the_last(self, order, a, b, slot):
+        assert choice({"BOOT_ORDER": order, "BOOT_A_LEFT": str(a), "BOOT_B_LEFT": str(b)}) == slot
 
 
 def test_a_part_of_an_image_has_the_digest_of_its_content(tmp_path):
