@@ -44,8 +44,8 @@ class MicrokernelStrategy(Strategy):
 
     def __attrs_post_init__(self):
         super().__attrs_post_init__()
-        #: The slot that the boot script chose last.
-        self.slot = None
+        #: The slot that the boot script chose last, and what the console showed until then.
+        self.slot, self.before_slot = None, ""
         self._config = self._identity = None
 
     def provide(self, config, identity):
@@ -87,5 +87,6 @@ class MicrokernelStrategy(Strategy):
         self.status = status
 
     def _await_boot_script(self):
-        _, _, match, _ = self.console.expect(BOOTING, timeout=self.bootloader_s)
+        _, before, match, _ = self.console.expect(BOOTING, timeout=self.bootloader_s)
+        self.before_slot = before.decode(errors="replace")
         self.slot = match.group(1).decode()
