@@ -1,22 +1,44 @@
 //! What the system says about itself: boot, version, slot, and what is left of earlier boots.
 
-use crate::machine::{BootId, Evidence, HealthVerdict};
+use crate::machine::{BootId, BootRecord, Evidence, HealthVerdict, SuddenEnd};
 use microkernel_daemon::health_record::{HealthRecord, Verdict};
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use serde::Deserialize;
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
-/// `WDIOF_CARDRESET` of linux/watchdog.h: the watchdog reset the machine.
-const WATCHDOG_RESET: u32 = 0x20;
-/// Where the kernel's last words are found after a panic: as the kernel gives them, and where systemd-pstore puts them.
-const PSTORE_DIRS: [&str; 2] = ["sys/fs/pstore", "var/lib/systemd/pstore"];
+/// What `/usr/lib/microkernel/record-boot` writes early in each boot: an object a line, the newest last.
+const BOOTS: &str = "data/microkernel/boots.jsonl";
 
 /// The files of the system, below a folder that is `/` but in tests.
 #[derive(Debug, Clone)]
 pub struct System {
     root: PathBuf,
     health_record: HealthRecord,
+}
+
+/// A line of that record.
+#[derive(Debug, Deserialize)]
+struct Boot {
+    boot_id: String,
+    slot: String,
+    /// How often a slot may be started.
+    attempts: u32,
+    /// How many of these are left, by slot.
+    #[serde(default)]
+    left: BTreeMap<String, u32>,
+    panic: Option<String>,
+    #[serde(default)]
+    watchdog: bool,
+}
+
+impl From<Boot> for BootRecord {
+    fn from(boot: Boot) -> Self {
+        let before = match boot.panic {
+            Some(words) => Some(SuddenEnd::Panic(words)),
+            None => boot.watchdog.then_some(SuddenEnd::Watchdog),
+        };
+        let starts = boot.left.into_iter().map(|(slot, left)| (slot, boot.attempts.saturating_sub(left))).collect();
+        Self { boot: BootId(boot.boot_id), slot: boot.slot, starts, before }
+    }
 }
 
 impl System {
@@ -54,7 +76,7 @@ impl System {
 
     /// What is left of earlier boots. What can't be read is not there.
     pub fn evidence(&self) -> Evidence {
-        Evidence { verdicts: self.verdicts(), panic: self.panic(), watchdog_reset: self.watchdog_reset() }
+        Evidence { verdicts: self.verdicts(), boots: self.boots() }
     }
 
     fn verdicts(&self) -> Vec<HealthVerdict> {
@@ -62,45 +84,15 @@ impl System {
         self.health_record.load().into_iter().map(verdict).collect()
     }
 
-    fn panic(&self) -> Option<String> {
-        let files = PSTORE_DIRS.iter().flat_map(|dir| files_below(&self.root.join(dir), 2));
-        let dumps = files.filter(|path| file_name(path).starts_with("dmesg"));
-        dumps.filter_map(|path| fs::read(path).ok()).find_map(|dump| last_words(&String::from_utf8_lossy(&dump)))
-    }
-
-    fn watchdog_reset(&self) -> bool {
-        let watchdogs = files_below(&self.root.join("sys/class/watchdog"), 2);
-        watchdogs.iter().filter(|path| file_name(path) == "bootstatus").any(|path| {
-            let status = fs::read_to_string(path).unwrap_or_default();
-            status.trim().parse::<u32>().is_ok_and(|status| status & WATCHDOG_RESET != 0)
-        })
+    /// A line that can't be understood may be another version's: the others still say something.
+    fn boots(&self) -> Vec<BootRecord> {
+        let text = self.read(BOOTS);
+        text.lines().filter_map(|line| serde_json::from_str::<Boot>(line).ok()).map(BootRecord::from).collect()
     }
 
     fn read(&self, path: &str) -> String {
         fs::read_to_string(self.root.join(path)).unwrap_or_default()
     }
-}
-
-/// `Kernel panic - not syncing: …` without its time stamp.
-fn last_words(dump: &str) -> Option<String> {
-    let line = dump.lines().find(|line| line.contains("Kernel panic"))?;
-    Some(line[line.find("Kernel panic")?..].trim().to_owned())
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The files in a folder and, to that depth, in those below it (links to folders too: sysfs is made of them).
-fn files_below(dir: &Path, depth: u32) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    let (dirs, mut files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-    if depth > 1 {
-        files.extend(dirs.iter().flat_map(|dir| files_below(dir, depth - 1)));
-    }
-    files
 }
 
 #[cfg(test)]
@@ -142,15 +134,21 @@ mod tests {
     fn finds_what_is_left_of_earlier_boots() {
         let (_root, system) = system(&[
             (
-                "sys/fs/pstore/dmesg-ramoops-0",
-                "Oops#1 Part1\n<0>[   12.3] Kernel panic - not syncing: Attempted to kill init!\n",
+                BOOTS,
+                r#"{"boot_id":"b1","slot":"B","build":"x","attempts":3,"left":{"A":3,"B":2},"watchdog":false}
+{"boot_id":"b2","slot":"B","attempts":3,"watchdog":true}
+a line of another version
+{"boot_id":"b3","slot":"A","attempts":3,"left":{"A":2,"B":0},"panic":"Kernel panic - x","watchdog":true}
+"#,
             ),
-            ("sys/class/watchdog/watchdog0/bootstatus", "32\n"),
             ("verdicts.json", r#"[{"boot_id":"b1","slot":"B","failures":["pipeline: no reading"]}]"#),
         ]);
         let evidence = system.evidence();
-        assert_eq!(evidence.panic.unwrap(), "Kernel panic - not syncing: Attempted to kill init!");
-        assert!(evidence.watchdog_reset);
+        let ends: Vec<_> = evidence.boots.iter().map(|record| record.before.clone()).collect();
+        let panic = SuddenEnd::Panic("Kernel panic - x".to_owned());
+        assert_eq!(ends, [None, Some(SuddenEnd::Watchdog), Some(panic)]);
+        assert_eq!(evidence.boots[1].starts, []);
+        assert_eq!(evidence.boots[2].starts, [("A".to_owned(), 1), ("B".to_owned(), 3)]);
         assert_eq!(evidence.verdicts[0].failures, ["pipeline: no reading"]);
     }
 
@@ -158,11 +156,7 @@ mod tests {
     fn nothing_is_found_where_nothing_is() {
         let (_root, empty) = system(&[]);
         assert_eq!(empty.evidence(), Evidence::default());
-        let (_root, ordinary) = system(&[
-            ("sys/fs/pstore/console-ramoops-0", "Kernel panic in an old console\n"),
-            ("sys/class/watchdog/watchdog0/bootstatus", "0\n"),
-            ("verdicts.json", "garbage"),
-        ]);
+        let (_root, ordinary) = system(&[(BOOTS, "garbage"), ("verdicts.json", "garbage")]);
         assert_eq!(ordinary.evidence(), Evidence::default());
     }
 }

@@ -5,12 +5,14 @@ use crate::{
     ddi::Feedback,
     machine::{Action, ActionId, Deployment, Event, Failure, Outcome, Stage, Transport},
 };
-use microkernel_bus::{logind::LogindProxy, rauc::BundleAccess};
+use microkernel_bus::{logind::LogindProxy, ml::ScorerProxy, rauc::BundleAccess, wasm::TransformerProxy};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// A reboot that has not come after this long is asked for again.
 const REBOOT_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a service may take to load its scripts or models anew.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(10);
 
 impl Agent {
     pub(super) async fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -26,6 +28,7 @@ impl Agent {
             }
             Action::Watch => self.work = Some(Box::pin(self.installer.clone().watch(self.progress.clone()))),
             Action::KeepRunningSlot => self.keep_running_slot().await,
+            Action::TakeUpArtifacts => self.take_up_artifacts().await,
             Action::Reboot => self.reboot().await,
             Action::Discard => self.discard(),
             Action::Tell(action, stage, text) => {
@@ -62,6 +65,22 @@ impl Agent {
     async fn keep_running_slot(&self) {
         if let Err(error) = self.installer.keep_running_slot().await {
             tracing::error!("the running slot was not made the one to boot: {error}");
+        }
+    }
+
+    /// A service that is not on this device, or not up, finds them when it starts.
+    async fn take_up_artifacts(&self) {
+        let connection = self.served.connection();
+        let scripts = async { TransformerProxy::uncached(connection).await?.reload().await };
+        let models = async { ScorerProxy::uncached(connection).await?.reload().await };
+        let (scripts, models) = tokio::join!(timeout(RELOAD_DEADLINE, scripts), timeout(RELOAD_DEADLINE, models));
+        for (what, reloaded) in [("scripts", scripts), ("models", models)] {
+            match reloaded {
+                Ok(Ok(())) => tracing::info!("{what} were loaded anew"),
+                Ok(Err(error)) if error.is_absent() => tracing::debug!("nobody uses {what}: {error}"),
+                Ok(Err(error)) => tracing::warn!("{what} were not loaded anew: {error}"),
+                Err(_) => tracing::warn!("{what} were not loaded anew within {RELOAD_DEADLINE:?}"),
+            }
         }
     }
 

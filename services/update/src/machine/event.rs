@@ -157,6 +157,8 @@ pub enum Action {
     Watch,
     /// Make the running slot the one to boot next time too.
     KeepRunningSlot,
+    /// Have the services that use artifacts (scripts, models) take the new ones up. May get lost.
+    TakeUpArtifacts,
     /// Reboot.
     Reboot,
     /// Delete what was downloaded.

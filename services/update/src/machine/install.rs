@@ -56,6 +56,7 @@ pub(super) fn finished(
             if cancelled {
                 too_late(action.clone(), "the artifacts are installed", step);
             }
+            step.act(Action::TakeUpArtifacts);
             let details = vec![format!("the artifacts of {} are installed", plan.version)];
             step.conclude(action, Outcome::Success { details })
         }

@@ -32,7 +32,7 @@ mod state;
 
 pub use event::{Action, CancelAnswer, Context, Device, Event, Failure, Offer, Policy, Stage, Transport};
 pub use next::{IllegalTransition, next};
-pub use rollback::{Evidence, HealthVerdict};
+pub use rollback::{BootRecord, Evidence, HealthVerdict, SuddenEnd};
 pub use state::{
     ActionId, Artifact, BootId, Concluded, Deployment, Handling, Hold, Journal, Kind, Outcome, Plan, Setback, SlotRef,
     State, Work,

@@ -6,6 +6,7 @@ use crate::support::{
     eventually,
     pki::Authority,
     rauc::{Rauc, Script},
+    scripts::Scripts,
 };
 use microkernel_bus::Error;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -67,14 +68,17 @@ async fn spawn(command: &mut Command) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_bundle_with_artifacts_alone_needs_no_reboot() {
+async fn a_bundle_with_artifacts_alone_needs_no_reboot_and_is_taken_up() {
     let server = Ddi::start().await;
     let (device, rauc) = device(&server).await;
+    let scripts = Scripts::serve(&device.address).await;
     rauc.world().bundle.as_mut().unwrap().artifact = Some("smooth".to_owned());
     server.offer("8", "7", "attempt", "scripts");
     let _agent = device.start();
     assert_eq!(server.outcome("8").await.0, "success");
     assert_eq!((device.services.reboots(), rauc.world().primary), (0, 0));
+    // Nobody serves models: that kept nothing from going on.
+    assert_eq!(scripts.reloads(), 1);
 }
 
 #[tokio::test]

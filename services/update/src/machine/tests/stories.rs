@@ -2,7 +2,8 @@
 
 use super::world::{World, bundle, deployment, offered};
 use crate::machine::{
-    Action, ActionId, BootId, CancelAnswer, Event, Failure, Handling, HealthVerdict, Offer, Outcome, Stage, Transport,
+    Action, ActionId, BootId, BootRecord, CancelAnswer, Event, Failure, Handling, HealthVerdict, Offer, Outcome, Stage,
+    SuddenEnd, Transport,
 };
 use microkernel_bus::rauc::Image;
 
@@ -169,6 +170,7 @@ fn artifacts_are_installed_without_a_reboot() {
     world.let_happen(Event::Checked(Ok(info)));
     world.let_happen(Event::Finished(Ok(())));
     assert!(matches!(outcome(&world), Outcome::Success { .. }));
+    assert_eq!(count(&world, |action| *action == Action::TakeUpArtifacts), 1);
     assert_eq!(count(&world, |action| *action == Action::Reboot), 0);
 }
 
@@ -240,33 +242,47 @@ fn a_rollback_names_the_slots_the_attempts_and_the_failed_check() {
         verdict("boot-3", "B", &["pipeline: no reading for 60 s"]),
         verdict("boot-4", "A", &[]),
     ];
-    world.evidence.watchdog_reset = true;
+    world.evidence.boots = vec![record("boot-4", "A", &[("A", 0), ("B", 3)], Some(SuddenEnd::Watchdog))];
     world.boot("rootfs.0");
     let lines = failure(&world);
     assert!(lines.contains("slot B with 1.0.1 was given up, slot A with 1.0.0 runs again"), "{lines}");
-    assert!(lines.contains("in 2 boots"), "{lines}");
+    assert!(lines.contains("slot B was started 3 times and got as far as its services in 2 boots"), "{lines}");
     assert!(lines.contains("reason: health check failed in slot B: pipeline: no reading for 60 s"), "{lines}");
     assert_eq!(world.device.primary.as_deref(), Some("rootfs.0"), "the next reboot must not try it again");
 }
 
 #[test]
 fn a_rollback_without_a_verdict_names_panic_watchdog_or_no_boot() {
-    for (panic, watchdog_reset, boots, reason) in [
-        (Some("Kernel panic - not syncing: x"), true, 0, "kernel panic in slot B: Kernel panic - not syncing: x"),
-        (None, true, 0, "slot B hung, and the watchdog reset the device"),
-        (None, false, 0, "its kernel or its init did not start"),
-        (None, false, 1, "left no trace of why"),
+    let panic = || Some(SuddenEnd::Panic("Kernel panic - not syncing: x".to_owned()));
+    let watchdog = || Some(SuddenEnd::Watchdog);
+    for (in_b, before, boots, reason) in [
+        (watchdog(), panic(), 0, "kernel panic in slot B: Kernel panic - not syncing: x"),
+        (panic(), None, 0, "kernel panic in slot B: Kernel panic - not syncing: x"),
+        (None, watchdog(), 0, "slot B hung, and the watchdog reset the device"),
+        (None, None, 0, "its kernel or its init did not start"),
+        (None, None, 1, "left no trace of why"),
     ] {
         let mut world = World::new(Transport::Stream);
         world.install_up_to_reboot();
         for _ in 0..boots {
             world.boot("rootfs.1");
         }
-        world.evidence.panic = panic.map(str::to_owned);
-        world.evidence.watchdog_reset = watchdog_reset;
+        let present = format!("boot-{}", boots + 2);
+        world.evidence.boots = vec![
+            // Belongs to an update before.
+            record("old", "B", &[], panic()),
+            record("boot-1", "A", &[], None),
+            record("in-b", "B", &[], in_b),
+            record(&present, "A", &[], before),
+        ];
         world.boot("rootfs.0");
         assert!(failure(&world).contains(reason), "{}", failure(&world));
     }
+}
+
+fn record(boot: &str, slot: &str, starts: &[(&str, u32)], before: Option<SuddenEnd>) -> BootRecord {
+    let starts = starts.iter().map(|(slot, starts)| ((*slot).to_owned(), *starts)).collect();
+    BootRecord { boot: BootId(boot.to_owned()), slot: slot.to_owned(), starts, before }
 }
 
 fn cancel_answer(actions: &[Action]) -> &CancelAnswer {

@@ -6,6 +6,7 @@ pub(crate) mod goosebit;
 pub(crate) mod pki;
 pub(crate) mod rauc;
 pub(crate) mod real_rauc;
+pub(crate) mod scripts;
 pub(crate) mod services;
 
 use std::time::{Duration, Instant};
