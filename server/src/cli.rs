@@ -1,5 +1,6 @@
 //! The command line. What it says is checked and completed by [`crate::config`].
 
+use crate::embedded::PublicName;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +52,11 @@ pub struct ServeArguments {
     /// Port of the embedded broker on 127.0.0.1, MQTT over TLS [default: 8883, or a free port when it is taken]
     #[arg(long, value_name = "PORT")]
     pub(crate) mqtt_port: Option<u16>,
+
+    /// A name or an address that devices reach this server by, beside this machine's own; repeat it or separate by
+    /// commas. They go into the certificates of the embedded broker and of the HTTPS listener
+    #[arg(long = "public-name", value_name = "NAME_OR_ADDRESS", env = "PUBLIC_NAMES", value_delimiter = ',')]
+    pub(crate) public_names: Vec<PublicName>,
 
     /// Folder of the PostgreSQL programs for the embedded database [default: the newest below /usr/lib/postgresql, or
     /// PATH]

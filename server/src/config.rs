@@ -2,6 +2,7 @@
 //! value that can't be used.
 
 use crate::cli::{DataArguments, ServeArguments};
+use crate::embedded::PublicName;
 use nix::unistd::geteuid;
 use sqlx::postgres::PgConnectOptions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -57,6 +58,8 @@ pub struct Settings {
     pub http: Requested<SocketAddr>,
     /// Address that devices ask for updates on.
     pub https: Requested<SocketAddr>,
+    /// Names and addresses that devices reach this server by, beside this machine's own.
+    pub public_names: Vec<PublicName>,
     /// How bundles are taken.
     pub bundles: BundleSettings,
     /// Which database to use.
@@ -149,6 +152,7 @@ impl Settings {
         Ok(Self {
             http: http_address(arguments.http)?,
             https: https_address(arguments.https),
+            public_names: arguments.public_names.clone(),
             bundles: bundles(&arguments, &data_dir),
             data_dir,
             database,

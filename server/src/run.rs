@@ -147,7 +147,7 @@ async fn start_and_serve(
     };
     let pool = parts.pool.insert(open_database(options).await?).clone();
 
-    let authority = Authority::open_or_create(data.path())?;
+    let authority = Authority::open_or_create(data.path())?.with_public_names(settings.public_names.clone());
     let broker = match &settings.broker {
         Broker::Embedded { port, program } => {
             let start = EmbeddedBroker::start(&host, program.as_deref(), *port, remembered.mqtts, &authority);

@@ -23,7 +23,7 @@ mod supervise;
 
 pub use broker::{BrokerError, EmbeddedBroker};
 pub use identity::IdentityError;
-pub use pki::{Authority, PkiError, SERVER_NAME};
+pub use pki::{Authority, PkiError, PublicName, PublicNameError, SERVER_NAME};
 pub use ports::{PortError, Ports, bind};
 pub use postgres::{EmbeddedPostgres, PostgresError};
 pub use postgres_programs::ProgramsError;

@@ -4,9 +4,14 @@
 //! Everything is ECDSA P-256. Keys are readable by their owner only. It is a development CA in that its key lies beside
 //! the server; the profile of the certificates (RFC 5280) is that of a real one.
 
+mod names;
+
+pub use names::{PublicName, PublicNameError};
+
 use crate::config::TlsFiles;
 use crate::data_dir::{private_dir, write_at_once};
 use microkernel_wire::DeviceId;
+use names::{names_of, server_names};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     PublicKeyData as _, SerialNumber,
@@ -15,8 +20,6 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
 /// The common name of the server's own client certificate, and so its user name at the broker; no device may have it.
@@ -86,7 +89,7 @@ pub enum PkiError {
 enum Purpose {
     /// TLS client.
     Client,
-    /// TLS server with names of this machine.
+    /// TLS server with names of this machine, and those by which devices reach it.
     Server,
 }
 
@@ -99,6 +102,7 @@ struct Credential {
 /// The development CA.
 pub struct Authority {
     dir: PathBuf,
+    public_names: Vec<PublicName>,
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -137,7 +141,14 @@ impl Authority {
             return Err(not_a_ca(format!("the key beside it, {CA_NAME}.key, is not its own")));
         }
         let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(|error| not_a_ca(error.to_string()))?;
-        Ok(Self { dir, certificate, issuer })
+        Ok(Self { dir, public_names: Vec::new(), certificate, issuer })
+    }
+
+    /// The same, with names and addresses that devices reach this server by: the certificates of the broker and of the
+    /// HTTPS listener name them beside this machine's own.
+    #[must_use]
+    pub fn with_public_names(self, public_names: Vec<PublicName>) -> Self {
+        Self { public_names, ..self }
     }
 
     /// The file of the CA's certificate.
@@ -237,8 +248,8 @@ impl Authority {
                 Some("the key is another one".to_owned())
             } else if certificate.validity().not_after.to_datetime() < OffsetDateTime::now_utc() + RENEW_BEFORE {
                 Some(format!("the old one ends on {}", certificate.validity().not_after))
-            } else if purpose == Purpose::Server && names_of(&certificate) != machine_names() {
-                Some("the machine's name has changed".to_owned())
+            } else if purpose == Purpose::Server && names_of(&certificate) != server_names(&self.public_names) {
+                Some("the names that this server is reached by have changed".to_owned())
             } else {
                 None
             })
@@ -259,7 +270,8 @@ impl Authority {
                 Purpose::Client => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
                 Purpose::Server => {
                     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-                    params.subject_alt_names = CertificateParams::new(machine_names())?.subject_alt_names;
+                    params.subject_alt_names =
+                        CertificateParams::new(server_names(&self.public_names))?.subject_alt_names;
                 }
             }
             let key = new_key()?;
@@ -305,39 +317,6 @@ fn random_serial() -> [u8; 16] {
     let mut bytes = uuid::Uuid::new_v4().into_bytes();
     bytes[0] = bytes[0] & 0x7f | 0x40;
     bytes
-}
-
-/// The names by which the broker and the HTTPS listener are reached: sorted, each once.
-fn machine_names() -> Vec<String> {
-    let mut names = vec!["127.0.0.1".to_owned(), "::1".to_owned(), "localhost".to_owned()];
-    let is_dns_name =
-        |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).filter(is_dns_name);
-    names.extend(host);
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The names in a certificate, sorted.
-fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let extension = certificate.subject_alternative_name().ok().flatten();
-    let mut names: Vec<String> = extension
-        .into_iter()
-        .flat_map(|extension| &extension.value.general_names)
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
-            _ => None,
-        })
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-fn address(bytes: &[u8]) -> Option<std::net::IpAddr> {
-    let v4 = <[u8; 4]>::try_from(bytes).ok().map(Into::into);
-    v4.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(Into::into))
 }
 
 fn certificate_path(dir: &Path, name: &str) -> PathBuf {

@@ -23,6 +23,7 @@
 
 pub mod config;
 mod daemon;
+pub mod health_record;
 mod logging;
 mod notify;
 mod recent;

@@ -6,8 +6,8 @@
 //! - [`pipeline`]: the sensors are being read, and the uplink takes their readings;
 //! - [`storage`]: the data partition can be written.
 //!
-//! The [`verdict`] is kept on the data partition, where the OTA agent finds it after the device has fallen back, and
-//! tells the server what was wrong.
+//! The verdict is added to the [health record](microkernel_daemon::health_record) on the data partition, where the OTA
+//! agent finds it after the device has fallen back, and tells the server what was wrong.
 
 pub mod daemons;
 mod limits;
@@ -17,13 +17,13 @@ pub mod storage;
 pub mod verdict;
 
 pub use limits::Limits;
-pub use verdict::{Check, Slot, Verdict, keep};
+pub use verdict::{Check, Report, Slot};
 
 use std::path::Path;
 use zbus::Connection;
 
 /// Runs every check, also after one has failed: whoever has to explain a rollback wants to know all.
-pub async fn judge(bus: &Connection, state_dir: &Path, slot: Slot, limits: &Limits) -> Verdict {
+pub async fn judge(bus: &Connection, state_dir: &Path, slot: Slot, limits: &Limits) -> Report {
     let storage = Check::new("storage", storage::check(state_dir).map_err(|error| error.to_string()));
     let started = daemons::ready(bus, limits).await;
     // Also when a daemon is missing: the others may do well.
@@ -32,5 +32,5 @@ pub async fn judge(bus: &Connection, state_dir: &Path, slot: Slot, limits: &Limi
         Ok(started) => daemons::unchanged(bus, started).await,
         Err(reason) => Err(reason),
     };
-    Verdict::new(slot, vec![storage, Check::new("daemons", daemons), pipeline])
+    Report { slot, checks: vec![storage, Check::new("daemons", daemons), pipeline] }
 }

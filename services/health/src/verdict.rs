@@ -1,14 +1,10 @@
-//! What was found, and where it is kept.
+//! What was found.
 
-use serde::{Deserialize, Serialize};
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use microkernel_daemon::health_record::Verdict;
+use std::fs;
 
 /// One thing that was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// `storage`, `daemons` or `pipeline`.
     pub name: String,
@@ -24,7 +20,7 @@ impl Check {
 }
 
 /// What was judged: which slot, which build, in which boot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slot {
     /// RAUC's name of the booted slot, `A` or `B`; empty when not started by the boot script.
     pub slot: String,
@@ -56,84 +52,57 @@ fn value_of<'a>(key: &str, mut assignments: impl Iterator<Item = &'a str>) -> St
 }
 
 /// All that was found in one boot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
     /// What was judged.
-    #[serde(flatten)]
     pub slot: Slot,
-    /// Whether it is fit to stay: no check failed.
-    pub healthy: bool,
     /// Every check.
     pub checks: Vec<Check>,
 }
 
-impl Verdict {
-    /// The verdict that follows from the checks.
-    pub fn new(slot: Slot, checks: Vec<Check>) -> Self {
-        Self { slot, healthy: checks.iter().all(|check| check.result.is_ok()), checks }
+impl Report {
+    /// What is remembered of it.
+    pub fn verdict(&self) -> Verdict {
+        let Slot { slot, version, build, boot_id } = self.slot.clone();
+        Verdict { boot_id, slot, version, build, failures: self.failures() }
     }
 
     /// An error that names the checks that failed.
     ///
     /// # Errors
-    /// When it is not healthy.
+    /// When it is not fit to stay: a check failed.
     pub fn into_result(self) -> anyhow::Result<()> {
-        let failed = |check: &Check| check.result.as_ref().err().map(|reason| format!("{}: {reason}", check.name));
-        let reasons: Vec<String> = self.checks.iter().filter_map(failed).collect();
-        anyhow::ensure!(reasons.is_empty(), "slot {:?} is not fit to stay: {}", self.slot.slot, reasons.join("; "));
+        let failures = self.failures();
+        anyhow::ensure!(failures.is_empty(), "slot {:?} is not fit to stay: {}", self.slot.slot, failures.join("; "));
         Ok(())
     }
-}
 
-/// Why a verdict was not kept.
-#[derive(Debug, thiserror::Error)]
-#[error("keep the verdict in {}: {source}", path.display())]
-pub struct KeepError {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// Keeps the verdict as `verdict-SLOT.json` in `folder`, so that the other slot can read it; one a slot, whole or not
-/// at all.
-///
-/// # Errors
-/// When it can't be written.
-pub fn keep(folder: &Path, verdict: &Verdict) -> Result<(), KeepError> {
-    let path = folder.join(format!("verdict-{}.json", verdict.slot.slot));
-    let new = path.with_extension("new");
-    let write = || {
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(verdict)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|source| KeepError { path: path.clone(), source })
+    fn failures(&self) -> Vec<String> {
+        let failed = |check: &Check| check.result.as_ref().err().map(|reason| format!("{}: {reason}", check.name));
+        self.checks.iter().filter_map(failed).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn one_failed_check_makes_it_unfit_and_is_named() {
         let checks = vec![Check::new("storage", Ok("writable".into())), Check::new("daemons", Err("no sensor".into()))];
-        let verdict = Verdict::new(Slot { slot: "B".into(), ..Slot::default() }, checks);
-        assert!(!verdict.healthy);
-        let error = verdict.into_result().unwrap_err().to_string();
-        assert_eq!(error, "slot \"B\" is not fit to stay: daemons: no sensor");
+        let report = Report { slot: Slot { slot: "B".into(), ..Slot::default() }, checks };
+        assert_eq!(report.verdict().failures, ["daemons: no sensor"]);
+        let error = report.into_result().map_err(|error| error.to_string());
+        assert_eq!(error, Err("slot \"B\" is not fit to stay: daemons: no sensor".to_owned()));
     }
 
     #[test]
-    fn what_was_kept_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
+    fn what_is_well_passes_and_says_what_it_was() {
         let slot = Slot { slot: "A".into(), version: "1.0.0".into(), build: "b1".into(), boot_id: "x".into() };
-        let verdict = Verdict::new(slot, vec![Check::new("storage", Ok("writable".into()))]);
-        keep(folder.path(), &verdict).unwrap();
-        let text = fs::read(folder.path().join("verdict-A.json")).unwrap();
-        assert_eq!(serde_json::from_slice::<Verdict>(&text).unwrap(), verdict);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let report = Report { slot, checks: vec![Check::new("storage", Ok("writable".into()))] };
+        let verdict = report.verdict();
+        assert_eq!((verdict.slot.as_str(), verdict.version.as_str(), verdict.build.as_str()), ("A", "1.0.0", "b1"));
+        assert_eq!((verdict.boot_id.as_str(), report.into_result().is_ok()), ("x", verdict.failures.is_empty()));
     }
 
     #[test]

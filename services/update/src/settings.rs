@@ -5,7 +5,10 @@ use crate::{
     machine::{Policy, Transport},
     window::Window,
 };
-use microkernel_daemon::config::{ConfigError, Device, Layers, Mqtt, Origin};
+use microkernel_daemon::{
+    config::{ConfigError, Device, Layers, Mqtt, Origin},
+    health_record::HealthRecord,
+};
 use reqwest::Url;
 use serde::Deserialize;
 use std::{
@@ -40,8 +43,8 @@ pub struct Settings {
     pub policy: Policy,
     /// What the server is told about the device beside what the agent knows.
     pub attributes: BTreeMap<String, String>,
-    /// Where the health check writes its verdicts.
-    pub health_record: PathBuf,
+    /// What the health check found in the last boots.
+    pub health_record: HealthRecord,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +75,6 @@ struct Section {
     attempts: Option<NonZeroU32>,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    health_record: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -125,7 +127,7 @@ impl Settings {
                 attempts: update.attempts.map_or(5, NonZeroU32::get),
             },
             attributes: update.attributes,
-            health_record: update.health_record.unwrap_or_else(|| state_dir.join("health/verdicts.json")),
+            health_record: HealthRecord::below(state_dir),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What the system says about itself: boot, version, slot, and what is left of earlier boots.
 
 use crate::machine::{BootId, Evidence, HealthVerdict};
-use serde::Deserialize;
+use microkernel_daemon::health_record::{HealthRecord, Verdict};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -16,21 +16,12 @@ const PSTORE_DIRS: [&str; 2] = ["sys/fs/pstore", "var/lib/systemd/pstore"];
 #[derive(Debug, Clone)]
 pub struct System {
     root: PathBuf,
-    health_record: PathBuf,
-}
-
-/// What microkernel-health writes: one of these for each of the last boots, the newest last, in a JSON array.
-#[derive(Debug, Deserialize)]
-struct Verdict {
-    boot_id: String,
-    slot: String,
-    #[serde(default)]
-    failures: Vec<String>,
+    health_record: HealthRecord,
 }
 
 impl System {
-    /// The system below `root`, with the file of the health check's verdicts.
-    pub fn new(root: PathBuf, health_record: PathBuf) -> Self {
+    /// The system below `root`, with the health check's record.
+    pub fn new(root: PathBuf, health_record: HealthRecord) -> Self {
         Self { root, health_record }
     }
 
@@ -67,13 +58,8 @@ impl System {
     }
 
     fn verdicts(&self) -> Vec<HealthVerdict> {
-        let Ok(text) = fs::read_to_string(&self.health_record) else { return Vec::new() };
-        let verdicts: Vec<Verdict> = serde_json::from_str(&text).unwrap_or_else(|error| {
-            tracing::warn!("{}: not a record of verdicts: {error}", self.health_record.display());
-            Vec::new()
-        });
-        let verdict = |Verdict { boot_id, slot, failures }| HealthVerdict { boot: BootId(boot_id), slot, failures };
-        verdicts.into_iter().map(verdict).collect()
+        let verdict = |Verdict { boot_id, slot, failures, .. }| HealthVerdict { boot: BootId(boot_id), slot, failures };
+        self.health_record.load().into_iter().map(verdict).collect()
     }
 
     fn panic(&self) -> Option<String> {
@@ -129,7 +115,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let system = System::new(root.path().to_owned(), root.path().join("verdicts.json"));
+        let system = System::new(root.path().to_owned(), HealthRecord::at(root.path().join("verdicts.json")));
         (root, system)
     }
 
@@ -160,7 +146,7 @@ mod tests {
                 "Oops#1 Part1\n<0>[   12.3] Kernel panic - not syncing: Attempted to kill init!\n",
             ),
             ("sys/class/watchdog/watchdog0/bootstatus", "32\n"),
-            ("verdicts.json", r#"[{"boot_id":"b1","slot":"B","passed":false,"failures":["pipeline: no reading"]}]"#),
+            ("verdicts.json", r#"[{"boot_id":"b1","slot":"B","failures":["pipeline: no reading"]}]"#),
         ]);
         let evidence = system.evidence();
         assert_eq!(evidence.panic.unwrap(), "Kernel panic - not syncing: Attempted to kill init!");

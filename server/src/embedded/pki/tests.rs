@@ -37,7 +37,7 @@ fn a_certificate_with_other_names_or_another_key_or_of_another_ca_is_replaced() 
     let nameless = authority.sign("localhost", Purpose::Client, OWN_VALID).unwrap();
     store(&authority.dir, BROKER_NAME, &nameless).unwrap();
     let reason = authority.obstacle(BROKER_NAME, Purpose::Server).unwrap();
-    assert!(reason.contains("name has changed"), "{reason}");
+    assert!(reason.contains("names that this server is reached by"), "{reason}");
 
     kept(&authority);
     write(&key_path(&authority.dir, BROKER_NAME), &nameless.key, KEY_MODE).unwrap();
@@ -48,6 +48,19 @@ fn a_certificate_with_other_names_or_another_key_or_of_another_ca_is_replaced() 
     store(&authority.dir, BROKER_NAME, &other.sign("localhost", Purpose::Server, OWN_VALID).unwrap()).unwrap();
     let reason = authority.obstacle(BROKER_NAME, Purpose::Server).unwrap();
     assert!(reason.contains("CA is another"), "{reason}");
+}
+
+#[test]
+fn a_certificate_is_made_anew_when_a_public_name_comes_or_goes() {
+    let (_data, authority) = authority();
+    let before = kept(&authority);
+    let authority = authority.with_public_names(vec!["10.0.2.2".parse().unwrap()]);
+    let named = kept(&authority);
+    assert_ne!(named, before);
+    assert_eq!(named, kept(&authority), "it serves on");
+    let pem = parse_pem(&authority.dir, &named).unwrap();
+    assert!(names_of(&pem.parse_x509().unwrap()).contains(&"10.0.2.2".to_owned()));
+    assert_ne!(kept(&authority.with_public_names(Vec::new())), named);
 }
 
 #[test]
