@@ -112,23 +112,6 @@ def test_readings_flow(device):
     device.wait_until(f"test $({newest} | cut -d' ' -f2) -gt {before}", 60)
 
 
-def latest(device, sensor):
-    """The last value that the sensor service has of a sensor."""
-    feed = "io.microkernel.Sensor1 /io/microkernel/Sensor1 io.microkernel.Sensor1.Feed"
-    epoch, newest = (json.loads(device.check(f"busctl --json=short get-property {feed} {name}"))["data"] for name in ("Epoch", "NewestSeq"))
-    reply = json.loads(device.check(f"busctl --json=short call {feed} ReadSince stu {epoch} {max(0, newest - 20)} 100"))
-    return {name: value for _, name, value, *_ in reply["data"][2]}[sensor]
-
-
-@pytest.mark.parametrize(("sensor", "values"), [("Temperature", [31.5, -12.34]), ("Humidity", [55.25]), ("Motion", [1, 0])])
-def test_an_emulated_sensor_is_read_as_it_is_set(device, sensor, values):
-    for value in values:
-        device.check(f"/usr/lib/microkernel/emulated-sensors set {sensor.lower()} {value}")
-        end = time.monotonic() + 60
-        while latest(device, sensor) != value:
-            assert time.monotonic() < end, f"{sensor} is {latest(device, sensor)}, not {value}"
-
-
 def test_only_the_agent_may_install(device):
     call = "busctl call de.pengutronix.rauc / de.pengutronix.rauc.Installer InstallBundle 'sa{sv}' /none 0"
     code, output = device.run(f"setpriv --reuid=microkernel-sensor --clear-groups {call}")
