@@ -3,11 +3,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check packages-demo packages-test
+.PHONY: help demo test hil check packages-demo packages-test packages-hil
 
 export DEVICES ?= 3
 export DEMO_DIR ?= target/demo
 export DEMO_SECONDS ?= 0
+# Arguments for pytest.
+HIL ?=
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -33,6 +35,10 @@ test: packages-test ## Every test, with the real database, broker, bus and brows
 	fi
 	if [ -d tests-web ]; then cd tests-web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund && npm test; fi
 
+hil: packages-hil ## The virtual device, end to end: boots, updates, rollbacks (an hour; HIL="-m fast": ten minutes)
+	$(CARGO) build --bin microkernel-server
+	@tests-hil/run $(HIL)
+
 check: ## Format, lints, documentation; licences and sources of dependencies where cargo-deny is installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -44,6 +50,9 @@ packages-demo:
 
 packages-test:
 	@.ci/packages test
+
+packages-hil:
+	@.ci/packages hil
 
 # The device's part of the root filesystem, and the images it goes into.
 include services/dist/install.mk

@@ -3,7 +3,7 @@
 IMAGES := $(dir $(lastword $(MAKEFILE_LIST)))
 VERSION ?=
 
-.PHONY: image bundle check-dist check-image
+.PHONY: image bundle check-dist
 image: ## The virtual device's disk for QEMU (arm64); VERSION=1.0.0. First time ten minutes, then one
 	@$(IMAGES)build/image $(VERSION)
 
@@ -12,6 +12,3 @@ bundle: ## A signed update for it: make bundle VERSION=1.0.1
 
 check-dist: ## Units, policies, boot script, layout: everything that can be checked without the image
 	@$(IMAGES)tests/check-dist
-
-check-image: ## Boots the image under QEMU, updates it, breaks it, and watches it come back
-	@$(IMAGES)tests/check-image
