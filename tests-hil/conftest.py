@@ -1,6 +1,7 @@
 """Fixtures: one device and one server for all tests."""
 
 import logging
+import signal
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,8 @@ BENCH = pytest.StashKey[Device]()
 def pytest_configure(config):
     """labgrid tells each of its steps at the level of what people want to see: only with -vv."""
     config.stash[MEASURED] = {}
+    # Whoever ends the tests (a CI job that takes too long) gets no device and no server left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if config.getoption("verbose") < 2:
         logging.getLogger("StepLogger").setLevel(logging.CRITICAL)
 
