@@ -10,6 +10,7 @@ export DEMO_DIR ?= target/demo
 export DEMO_SECONDS ?= 0
 # Arguments for pytest.
 HIL ?=
+export VIRTUAL_DEVICE ?= auto
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -20,7 +21,7 @@ export SQLX_OFFLINE ?= true
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: packages-demo ## A server and three devices on this machine (DEVICES=50, DEMO_SECONDS=60, DEMO_DIR=…); Ctrl-C ends it
+demo: packages-demo ## A server and devices on this machine (DEVICES=50, VIRTUAL_DEVICE=off, DEMO_SECONDS=60); Ctrl-C ends it
 	@echo "Building (a few minutes, the first time) …"
 	@$(CARGO) build --release $(addprefix --bin ,$(PROGRAMS))
 	@exec $(TARGET_DIR)/release/microkernel-demo
