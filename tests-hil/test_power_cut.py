@@ -34,7 +34,7 @@ pytestmark = pytest.mark.lg_feature("disk")
 CUTS = int(os.environ.get("HIL_POWER_CUTS") or 20)
 SEED = int(os.environ.get("HIL_SEED") or random.SystemRandom().randrange(1 << 32))
 #: At each moment of the check without a device.
-FATES = 4
+FATES = 16
 LAYOUT = read_env(IMAGES / "layout.env")
 
 INSTALL_S, REBOOT_S, QEMU_IMG_S = 1200, 600, 120
@@ -56,7 +56,8 @@ class Recording:
     log_path: Path
     marks: list
     updates: list[Update]
-    #: Versions by the digest of their root filesystem.
+    #: The version that the device came with, and all versions by the digest of their root filesystem.
+    factory: str
     versions: dict[str, str]
     layout: Layout
     disk_size: int
@@ -102,10 +103,10 @@ def recording(bench, option, updates, folder):
         environment.setenv("WRITE_LOG", str(log_path))
         bench.power_on()
     bench.await_confirmed()
-    factory = image_dir(option("machine")) / "disk.img"
+    disk, factory = image_dir(option("machine")) / "disk.img", bench.version()
     size = json.loads(qemu_img("info", "--force-share", "--output=json", power.disk))["virtual-size"]
     layout = Layout.of(LAYOUT, size)
-    versions = {digest(factory, layout.slots["A"]): bench.version()}
+    versions = {digest(disk, layout.slots["A"]): factory}
     for update, slot in zip(updates, "BA", strict=True):
         log.info("recording the update to %s", update.version)
         mark(Phase.INSTALL)
@@ -118,7 +119,7 @@ def recording(bench, option, updates, folder):
         assert (bench.boots[-1][0], bench.version()) == (slot, update.version)
         versions[digest(update.rootfs)] = update.version
     bench.power_off()
-    return Recording(log_path, marks, updates, versions, layout, size)
+    return Recording(log_path, marks, updates, factory, versions, layout, size)
 
 
 @pytest.fixture(scope="module")
@@ -181,17 +182,18 @@ def test_the_device_comes_up_whole_after_a_power_cut(bench, recording, writes, m
     failure = crash(writes.requests, moment.cut, random.Random(f"{SEED} {number}"), moment.torn)
     image = folder / f"cut-{number}.raw"
     forwards.write(failure, image)
-    held = {slot: recording.versions.get(digest(image, part), "no whole system") for slot, part in recording.layout.slots.items()}
-    log.info("power cut after request %d, while writing %s; on the medium: %s; slots: %s", moment.cut, moment.stage.value, failure.fate, held)
+    held = {slot: digest(image, part) for slot, part in recording.layout.slots.items()}
+    names = {slot: recording.versions.get(sum_, "in parts") for slot, sum_ in held.items()}
+    log.info("power cut after request %d, while writing %s; on the medium: %s; slots: %s", moment.cut, moment.stage.value, failure.fate, names)
 
     bench.power_off()
     start_from(bench, image)
     bench.power_on()
     slot = bench.boots[-1][0]
-    assert held[slot] in recording.versions.values(), f"the boot script starts slot {slot}, which holds {held[slot]}"
+    assert held[slot] in recording.versions, f"the boot script starts slot {slot}, which holds no system that is whole"
     assert "starting with a new one" not in bench.strategy.before_slot, bench.strategy.before_slot
     bench.await_confirmed()
-    assert_well(bench, slot, held[slot])
+    assert_well(bench, recording, slot, held[slot])
 
     if moment.stage == Stage.COPY and all(earlier.stage != Stage.COPY for earlier in moments[:number - 1]):
         repeat(bench, recording, folder)
@@ -199,14 +201,16 @@ def test_the_device_comes_up_whole_after_a_power_cut(bench, recording, writes, m
     image.unlink()
 
 
-def assert_well(bench, slot, version):
-    """The device agrees with itself about which system runs, and has nothing to complain of."""
-    assert (bench.booted_slot(), bench.version()) == (slot, version)
+def assert_well(bench, recording, slot, rootfs):
+    """The device agrees with us and with itself about which system runs, and has nothing to complain of. `rootfs` is a digest."""
+    assert (bench.booted_slot(), bench.version()) == (slot, recording.versions[rootfs])
     environment = bench.boot_environment()
     assert environment["BOOT_ORDER"].split()[0] == slot and environment[f"BOOT_{slot}_LEFT"] == LAYOUT["BOOT_ATTEMPTS"], environment
-    states = {name: (status["state"], status["boot_status"]) for name, status in bench.rauc_slots().items()}
-    other = "AB".replace(slot, "")
-    assert states[slot] == ("booted", "good") and states[other][0] == "inactive", states
+    known = bench.rauc_slots()
+    assert (known[slot]["state"], known[slot]["boot_status"]) == ("booted", "good"), known
+    assert known["AB".replace(slot, "")]["state"] == "inactive", known
+    if recording.versions[rootfs] != recording.factory:
+        assert known[slot]["slot_status"]["checksum"]["sha256"] == rootfs, known
     assert bench.check("systemctl --failed --no-legend --plain") == ""
     assert bench.run("dmesg | grep -E 'EXT4-fs.*(error|warning)'")[1] == ""
 
@@ -220,7 +224,7 @@ def repeat(bench, recording, folder):
     reboot(bench)
     bench.await_confirmed()
     other = "AB".replace(slot, "")
-    assert_well(bench, other, update.version)
+    assert_well(bench, recording, other, digest(update.rootfs))
     bench.power_off()
     image = folder / "repeated.raw"
     qemu_img("convert", "-O", "raw", bench.strategy.power.disk, image)
