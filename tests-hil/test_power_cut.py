@@ -1,18 +1,17 @@
 """The power fails at random moments of an update: the device comes up, with a system that is whole, and can be updated again.
 
-A device is updated twice, from A to B and back, while QEMU logs what it writes to its disk. For each of twenty moments an image is
-made of what the disk then holds (see power/), and booted. HIL_POWER_CUTS is another number of moments; HIL_SEED draws the same ones
-again, from what is another log of the same writes. The image of a moment that fails stays in target/hil/power-cut.
+A device is updated twice, from A to B and back, while QEMU logs what it writes to its disk. What the disk holds at a moment is made
+from that log (see power/): it is looked at for all moments, and booted for twenty. HIL_POWER_CUTS is another number to boot; HIL_SEED
+draws the same moments again, from what is another log of the same writes. The image of a moment that fails stays in
+target/hil/power-cut.
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 import random
 import shutil
 import subprocess
-from bisect import bisect_left
 from pathlib import Path
 
 import pytest
@@ -20,21 +19,20 @@ import pytest
 from hil import log
 from hil.bundles import write
 from hil.source import IMAGES, image_dir, read_env, target_dir
-from power.boot_choice import choice, current
 from power.crash import crash
 from power.layout import MIB, Layout, digest
-from power.moments import ENVIRONMENT, Phase, Stage, pick, stages
-from power.replay import Replay
-from power.write_log import Write, read
+from power.moments import Phase, Stage, pick, stages
 from power.range_server import serve
-from uboot import Copy
+from power.replay import Replay
+from power.sweep import sweep
+from power.write_log import Flush, Write, read
 
 pytestmark = pytest.mark.lg_feature("disk")
 
 CUTS = int(os.environ.get("HIL_POWER_CUTS") or 20)
 SEED = int(os.environ.get("HIL_SEED") or random.SystemRandom().randrange(1 << 32))
-#: At each moment of the check without a device.
-FATES = 4
+#: How often the power fails at each moment that is only looked at.
+FATES = 16
 LAYOUT = read_env(IMAGES / "layout.env")
 
 INSTALL_S, REBOOT_S, QEMU_IMG_S = 1200, 600, 120
@@ -42,24 +40,24 @@ INSTALL_S, REBOOT_S, QEMU_IMG_S = 1200, 600, 120
 
 @dataclasses.dataclass(frozen=True)
 class Update:
-    """A system that the device was updated to."""
+    """A system that the device is updated to."""
 
     version: str
-    rootfs: Path
     url: str
+    #: Of its root filesystem.
+    digest: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """What a device wrote while it was updated: the log, and the phases' names and beginnings in it."""
+    """What a device wrote while it was updated, and what each request was for."""
 
-    log_path: Path
-    marks: list
-    updates: list[Update]
-    #: Versions by the digest of their root filesystem.
-    versions: dict[str, str]
+    requests: list[Write | Flush]
+    stages: list[Stage | None]
     layout: Layout
-    disk_size: int
+    #: The version that the device came with, and all versions by the digests of their root filesystems.
+    factory: str
+    versions: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -72,40 +70,43 @@ def folder():
 
 
 @pytest.fixture(scope="module")
+def factory(option):
+    """The disk of a device as it comes from the factory. It is shorter than the device's: data grows."""
+    return image_dir(option("machine")) / "disk.img"
+
+
+@pytest.fixture(scope="module")
 def updates(workshop, option, folder):
     """Two updates, served to the device. Some megabytes of each are new: else an adaptive update would write next to nothing."""
-    noise = random.Random(SEED)
+    noise, made = random.Random(SEED), []
     with serve(folder) as port:
-        made = []
         for _ in range(2):
             version = workshop.next_version()
             rootfs = workshop.rootfs(version, [write("/usr/lib/microkernel/noise", noise.randbytes(32 * MIB))])
-            bundle = shutil.move(workshop.bundle(version, {"rootfs": rootfs}), folder)
-            made.append(Update(version, rootfs, f"http://{option('server_host')}:{port}/{Path(bundle).name}"))
+            bundle = Path(shutil.move(workshop.bundle(version, {"rootfs": rootfs}), folder))
+            made.append(Update(version, f"http://{option('server_host')}:{port}/{bundle.name}", digest(rootfs)))
+            rootfs.unlink()
         yield made
 
 
 @pytest.fixture(scope="module")
-def recording(bench, option, updates, folder):
-    """Both updates, one after the other, on a new device."""
-    log_path, marks = folder / "writes.log", []
+def recording(bench, factory, updates, folder):
+    """Both updates, one after the other, on a new device that nobody has told about a server."""
+    path, marks, power = folder / "writes.log", [], bench.strategy.power
 
     def mark(phase):
-        marks.append((phase, log_path.stat().st_size))
+        marks.append((phase, path.stat().st_size))
 
-    power = bench.strategy.power
     bench.power_off()
     power.erase()
     power.provide(None, None)
     with pytest.MonkeyPatch.context() as environment:
         # For images/run.
-        environment.setenv("WRITE_LOG", str(log_path))
+        environment.setenv("WRITE_LOG", str(path))
         bench.power_on()
+    layout = Layout.of(LAYOUT, json.loads(qemu_img("info", "--force-share", "--output=json", power.disk))["virtual-size"])
+    came_with = bench.version()
     bench.await_confirmed()
-    factory = image_dir(option("machine")) / "disk.img"
-    size = json.loads(qemu_img("info", "--force-share", "--output=json", power.disk))["virtual-size"]
-    layout = Layout.of(LAYOUT, size)
-    versions = {digest(factory, layout.slots["A"]): bench.version()}
     for update, slot in zip(updates, "BA", strict=True):
         log.info("recording the update to %s", update.version)
         mark(Phase.INSTALL)
@@ -116,116 +117,92 @@ def recording(bench, option, updates, folder):
         bench.await_confirmed()
         mark(None)
         assert (bench.boots[-1][0], bench.version()) == (slot, update.version)
-        versions[digest(update.rootfs)] = update.version
     bench.power_off()
-    return Recording(log_path, marks, updates, versions, layout, size)
+    writes = read(path)
+    versions = {digest(factory, layout.slots["A"]): came_with} | {update.digest: update.version for update in updates}
+    return Recording(writes.requests, stages(writes, marks, layout), layout, came_with, versions)
 
 
 @pytest.fixture(scope="module")
-def writes(recording):
-    """The log of both updates."""
-    return read(recording.log_path)
-
-
-@pytest.fixture(scope="module")
-def found(recording, writes):
-    """What each request of the log is for."""
-    return stages(writes, recording.marks, recording.layout)
-
-
-@pytest.fixture(scope="module")
-def moments(writes, found):
-    """The moments at which the power is cut."""
-    log.info("%d power cuts, HIL_SEED=%d, in %d requests to the disk", CUTS, SEED, len(writes.requests))
-    return pick(found, CUTS, random.Random(SEED))
-
-
-@pytest.fixture(scope="module")
-def replay(recording, writes, option, folder):
+def replay(recording, factory, folder):
     """Makes a new replay of the log."""
-    factory = image_dir(option("machine")) / "disk.img"
-    return lambda name: Replay(writes.requests, factory, recording.disk_size, folder / f"{name}.raw")
+    return lambda name: Replay(recording.requests, factory, recording.layout.data.stop, folder / f"{name}.raw")
 
 
 @pytest.fixture(scope="module")
-def forwards(replay):
+def medium(replay):
     """The replay that goes from one power cut to the next."""
     return replay("power-cuts")
 
 
-def test_whenever_the_power_fails_the_environment_stands_for_a_whole_slot(recording, writes, found, replay):
-    medium, dice, digests, tries = replay("every-moment"), random.Random(SEED), {}, 0
-    slots = recording.layout.slots
-    changes = {slot: [at for at, request in enumerate(writes.requests) if isinstance(request, Write) and request.offset in part]
-               for slot, part in slots.items()}
-    for at in (at for at, stage in enumerate(found) if stage is not None):
-        for _ in range(FATES):
-            failure = crash(writes.requests, at + 1, dice, at if found[at] in ENVIRONMENT.values() else None)
-            environment = current(*(Copy.parse(medium.read(failure, part)) for part in recording.layout.environment))
-            where = f"after request {at} of {found[at].value}, {failure.fate}"
-            assert environment is not None, f"both copies of the environment are broken {where}"
-            slot = choice(environment.variables)
-            # Hashing a slot takes a second: it is done again only when something was written there.
-            durable, written = bisect_left(changes[slot], failure.durable), bisect_left(changes[slot], failure.cut)
-            key = (slot, durable) if durable == written else (slot, durable, tries)
-            if key not in digests:
-                digests[key] = hashlib.sha256(medium.read(failure, slots[slot])).hexdigest()
-            assert digests[key] in recording.versions, f"slot {slot} would be booted and is not whole {where}"
-            tries += 1
-    log.info("%d ways to lose power: each leaves a whole slot to boot", tries)
+@pytest.fixture(scope="module")
+def moments(recording):
+    """The moments at which the power is cut."""
+    log.info("%d power cuts, HIL_SEED=%d, in %d requests to the disk", CUTS, SEED, len(recording.requests))
+    return pick(recording.stages, CUTS, random.Random(SEED))
+
+
+def test_whenever_the_power_fails_the_environment_stands_for_a_whole_slot(recording, replay, measured):
+    tries = sweep(recording.requests, recording.stages, recording.layout, replay("every-moment"), recording.versions, random.Random(SEED), FATES)
+    measured("states of the disk after a power cut, looked at", tries)
 
 
 @pytest.mark.parametrize("number", range(1, CUTS + 1))
-def test_the_device_comes_up_whole_after_a_power_cut(bench, recording, writes, moments, forwards, folder, number):
+def test_the_device_comes_up_whole_after_a_power_cut(bench, recording, updates, moments, medium, folder, number):
     moment = moments[number - 1]
-    failure = crash(writes.requests, moment.cut, random.Random(f"{SEED} {number}"), moment.torn)
+    failure = crash(recording.requests, moment.cut, random.Random(f"{SEED} {number}"), moment.at)
     image = folder / f"cut-{number}.raw"
-    forwards.write(failure, image)
-    held = {slot: recording.versions.get(digest(image, part), "no whole system") for slot, part in recording.layout.slots.items()}
-    log.info("power cut after request %d, while writing %s; on the medium: %s; slots: %s", moment.cut, moment.stage.value, failure.fate, held)
+    medium.write(failure, image)
+    held = {slot: digest(image, part) for slot, part in recording.layout.slots.items()}
+    names = {slot: recording.versions.get(rootfs, "in parts") for slot, rootfs in held.items()}
+    log.info("power cut in request %d, writing %s; on the medium: %s; slots: %s", moment.at, moment.stage.value, failure.fate, names)
 
     bench.power_off()
     start_from(bench, image)
     bench.power_on()
     slot = bench.boots[-1][0]
-    assert held[slot] in recording.versions.values(), f"the boot script starts slot {slot}, which holds {held[slot]}"
-    assert "starting with a new one" not in bench.strategy.before_slot, bench.strategy.before_slot
+    assert held[slot] in recording.versions, f"the boot script starts slot {slot}, which holds no system that is whole"
+    assert "both copies of the boot environment are broken" not in bench.strategy.before_slot, bench.strategy.before_slot
     bench.await_confirmed()
-    assert_well(bench, slot, held[slot])
+    assert_well(bench, recording, slot, held[slot])
 
     if moment.stage == Stage.COPY and all(earlier.stage != Stage.COPY for earlier in moments[:number - 1]):
-        repeat(bench, recording, folder)
+        repeat(bench, recording, updates["AB".index(slot)], other(slot), folder)
     bench.power_off()
     image.unlink()
 
 
-def assert_well(bench, slot, version):
-    """The device agrees with itself about which system runs, and has nothing to complain of."""
-    assert (bench.booted_slot(), bench.version()) == (slot, version)
+def assert_well(bench, recording, slot, rootfs):
+    """The device agrees with us and with itself about which system runs, and has nothing to complain of. `rootfs` is a digest."""
+    assert (bench.booted_slot(), bench.version()) == (slot, recording.versions[rootfs])
     environment = bench.boot_environment()
     assert environment["BOOT_ORDER"].split()[0] == slot and environment[f"BOOT_{slot}_LEFT"] == LAYOUT["BOOT_ATTEMPTS"], environment
-    states = {name: (status["state"], status["boot_status"]) for name, status in bench.rauc_slots().items()}
-    other = "AB".replace(slot, "")
-    assert states[slot] == ("booted", "good") and states[other][0] == "inactive", states
+    known = bench.rauc_slots()
+    assert (known[slot]["state"], known[slot]["boot_status"]) == ("booted", "good"), known
+    assert known[other(slot)]["state"] == "inactive", known
+    if recording.versions[rootfs] != recording.factory:
+        assert known[slot]["slot_status"]["checksum"]["sha256"] == rootfs, known
     assert bench.check("systemctl --failed --no-legend --plain") == ""
     assert bench.run("dmesg | grep -E 'EXT4-fs.*(error|warning)'")[1] == ""
 
 
-def repeat(bench, recording, folder):
+def repeat(bench, recording, update, slot, folder):
     """The update that was interrupted can be done again, and then its slot is whole."""
-    slot = bench.boots[-1][0]
-    update = recording.updates["AB".index(slot)]
     log.info("installing %s again", update.version)
     bench.check(f"rauc install {update.url}", INSTALL_S)
     reboot(bench)
     bench.await_confirmed()
-    other = "AB".replace(slot, "")
-    assert_well(bench, other, update.version)
+    assert_well(bench, recording, slot, update.digest)
     bench.power_off()
     image = folder / "repeated.raw"
     qemu_img("convert", "-O", "raw", bench.strategy.power.disk, image)
-    assert digest(image, recording.layout.slots[other]) == digest(update.rootfs)
+    assert digest(image, recording.layout.slots[slot]) == update.digest
     image.unlink()
+
+
+def other(slot):
+    """Of the two."""
+    return "AB".replace(slot, "")
 
 
 def reboot(bench):

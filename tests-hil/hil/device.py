@@ -187,7 +187,7 @@ class Device:
 
     def rauc_slots(self):
         """What RAUC says of each slot, by the boot script's names."""
-        status = json.loads(self.check("rauc status --output-format=json 2>/dev/null").splitlines()[-1])
+        status = json.loads(self.check("rauc status --detailed --output-format=json 2>/dev/null").splitlines()[-1])
         slots = [slot for entry in status["slots"] for slot in entry.values()]
         return {slot["bootname"]: slot for slot in slots if slot.get("bootname")}
 

@@ -1,8 +1,8 @@
 """What a disk holds when its power fails.
 
 The model is a disk with a cache that writes back in any order. Until a flush is done, each write before it is on the medium or is
-not, whatever became of the others. One of them was under way: a sector is written whole or not at all, which is what disks
-promise, but of several sectors only the first ones are new, or only the last ones.
+not, whatever became of the others. One of them may be torn: a sector is written whole or not at all, which is what disks promise,
+but of several sectors only the first ones are new, or only the last ones.
 """
 
 import dataclasses
@@ -22,17 +22,18 @@ class Crash:
 
 
 def crash(requests, cut, random, torn=None):
-    """Rolls the dice. `torn` is the number of the write that is torn, which must not be flushed; any such one when not given."""
+    """Rolls the dice. `torn` is the number of the write that is torn, which must not be flushed; else any, or none."""
     flushes = [at for at, request in enumerate(requests[:cut]) if isinstance(request, Flush)]
     durable = flushes[-1] + 1 if flushes else 0
-    if torn is None:
-        # A single sector can't be torn.
-        torn = random.choice([at for at in range(durable, cut) if len(requests[at].data) > SECTOR] or [None])
     assert torn is None or durable <= torn < cut, f"request {torn} is not in the cache when the power fails after {cut}"
+    # A single sector can't be torn.
+    divisible = [at for at in range(durable, cut) if len(requests[at].data) > SECTOR]
+    if torn is None:
+        torn = random.choice([None, *divisible])
     survivors, fate = [], []
     for at in range(durable, cut):
         write = requests[at]
-        if at == torn:
+        if at == torn and at in divisible:
             survivors.append(part := _tear(write, random))
             fate.append(f"{len(part.data)} of {len(write.data)} bytes written at {write.offset:#x} from {part.offset:#x} on")
         elif random.random() < 0.5:

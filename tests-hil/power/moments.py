@@ -46,11 +46,15 @@ MIX = [
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """After `cut` requests of the log. `torn` is the write that the power failure is to tear, when it matters which."""
+    """The power fails while the request `at` is under way: it is the one that is torn."""
 
-    cut: int
+    at: int
     stage: Stage
-    torn: int | None
+
+    @property
+    def cut(self):
+        """How many requests there were."""
+        return self.at + 1
 
 
 def stages(log, marks, layout):
@@ -76,15 +80,14 @@ def _stage(request, phase, layout):
     return DATA[phase] if request.offset in layout.data else None
 
 
-def pick(stages_, count, random):
-    """Moments, right after a write that was not flushed yet, in their order. None is picked twice before all of its stage are."""
+def pick(found, count, random):
+    """Moments in their order, from the stages of all requests. None is picked twice before all of its stage are."""
     left, moments = {stage: [] for stage in MIX}, []
     for number in range(count):
         stage = MIX[number % len(MIX)]
         if not left[stage]:
-            left[stage] = [at for at, found in enumerate(stages_) if found == stage]
+            left[stage] = [at for at, of in enumerate(found) if of == stage]
             assert left[stage], f"the update wrote nothing of this kind: {stage.value}"
             random.shuffle(left[stage])
-        at = left[stage].pop()
-        moments.append(Moment(at + 1, stage, at if stage in ENVIRONMENT.values() else None))
-    return sorted(moments, key=lambda moment: moment.cut)
+        moments.append(Moment(left[stage].pop(), stage))
+    return sorted(moments, key=lambda moment: moment.at)
