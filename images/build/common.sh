@@ -24,6 +24,10 @@ lock() {
 	flock 9
 }
 
+need_version() {
+	[[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+([-+.][0-9A-Za-z.-]+)?$ ]] || fail "\"$1\" is no version: expected for example 1.0.1"
+}
+
 # A root filesystem belongs to root.
 need_root() { [ "$(id -u)" = 0 ] || fail "run it as root: sudo --preserve-env=HOME,PATH make …, or in a container"; }
 
