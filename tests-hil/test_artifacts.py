@@ -12,6 +12,10 @@ def archive(folder, name, files):
     """A tar archive, which RAUC unpacks."""
     path = folder / f"{name}.tar"
     with tarfile.open(path, "w") as tar:
+        # With the folder itself: its mode lets the services in.
+        top = tarfile.TarInfo(".")
+        top.type, top.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(top)
         for file, content in files.items():
             entry = tarfile.TarInfo(file)
             entry.size, entry.mode = len(content), 0o644
