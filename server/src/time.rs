@@ -8,11 +8,13 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
+use utoipa::ToSchema;
 
 /// A point in time: a `timestamptz` in the database (microseconds), RFC 3339 in UTC with milliseconds in the API.
 ///
 /// (sqlx has no support for jiff, and jiff-sqlx none for jiff 1.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub struct Time(pub Timestamp);
 
 /// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in Unix microseconds.

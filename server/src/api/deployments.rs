@@ -10,22 +10,23 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use microkernel_wire::DeviceId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A device's newest deployments.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Deployments {
     deployments: Vec<Deployment>,
 }
 
 /// What a client asks for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(super) struct NewDeployment {
     release: i64,
 }
 
 /// How a deployment is to be cancelled.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cancellation {
     /// Whether the device agrees or not: for one that will not ask again.
@@ -34,6 +35,8 @@ pub(super) struct Cancellation {
 }
 
 /// A device's newest deployments, the newest first.
+#[utoipa::path(get, path = "/devices/{id}/deployments", tag = "deployments", params(("id" = String, Path, description = "The device's id")),
+    responses((status = 200, description = "The deployments", body = Deployments)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -44,6 +47,12 @@ pub(super) async fn list(
 }
 
 /// One deployment with its timeline.
+#[utoipa::path(get, path = "/devices/{id}/deployments/{deployment_id}", tag = "deployments",
+    params(
+        ("id" = String, Path, description = "The device's id"),
+        ("deployment_id" = i64, Path, description = "The deployment's id"),
+    ),
+    responses((status = 200, description = "The deployment", body = DeploymentDetail)))]
 pub(super) async fn find(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -55,10 +64,13 @@ pub(super) async fn find(
 }
 
 /// Gives a device a release at once.
+#[utoipa::path(post, path = "/devices/{id}/deployments", tag = "deployments", params(("id" = String, Path, description = "The device's id")),
+    request_body = NewDeployment,
+    responses((status = 201, description = "It is offered to the device", body = DeploymentDetail)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
-    request: Result<Json<Request>, JsonRejection>,
+    request: Result<Json<NewDeployment>, JsonRejection>,
 ) -> Result<(StatusCode, Json<DeploymentDetail>), Problem> {
     let Path(id) = id?;
     let Json(request) = request?;
@@ -82,6 +94,16 @@ pub(super) async fn create(
 }
 
 /// Cancels a deployment: 202 while the device is asked.
+#[utoipa::path(post, path = "/devices/{id}/deployments/{deployment_id}/cancel", tag = "deployments",
+    params(
+        ("id" = String, Path, description = "The device's id"),
+        ("deployment_id" = i64, Path, description = "The deployment's id"),
+    ),
+    request_body = Option<Cancellation>,
+    responses(
+        (status = 200, description = "It is cancelled", body = DeploymentDetail),
+        (status = 202, description = "The device is asked to cancel", body = DeploymentDetail),
+    ))]
 pub(super) async fn cancel(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, PathRejection>,

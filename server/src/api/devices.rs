@@ -7,20 +7,24 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The fleet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Devices {
     devices: Vec<Device>,
 }
 
 /// All devices.
+#[utoipa::path(get, path = "/devices", tag = "devices", responses((status = 200, description = "The fleet", body = Devices)))]
 pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Devices>, Problem> {
     let devices = registry::list(&state.pool, state.organisation, None).await?;
     Ok(Json(Devices { devices }))
 }
 
 /// One device with its details.
+#[utoipa::path(get, path = "/devices/{id}", tag = "devices", params(("id" = String, Path, description = "The device's id")),
+    responses((status = 200, description = "The device", body = DeviceDetail)))]
 pub(super) async fn find(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,

@@ -12,6 +12,7 @@ pub use state::{DeploymentState, Event, IllegalTransition, next};
 
 use crate::time::Time;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A device at one update counts as in flight for no longer than this without a word from it; then it has failed.
 pub(crate) const SILENCE_HOURS: i32 = 24;
@@ -19,7 +20,7 @@ pub(crate) const SILENCE_HOURS: i32 = 24;
 pub(crate) const LAPSE_MINUTES: i32 = 15;
 
 /// A deployment as the API and the pages show it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Deployment {
     /// Names it; hawkBit's action id.
     pub id: i64,
@@ -56,7 +57,7 @@ pub struct Deployment {
 }
 
 /// An entry of a deployment's timeline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TimelineEntry {
     /// When.
     pub at: Time,
@@ -71,7 +72,7 @@ pub struct TimelineEntry {
 }
 
 /// A deployment with its timeline, the oldest entry first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DeploymentDetail {
     /// The deployment.
     #[serde(flatten)]

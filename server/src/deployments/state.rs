@@ -12,9 +12,10 @@
 //! nothing.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How far a deployment is. The order is that of its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeploymentState {
     /// It waits for its turn.

@@ -14,10 +14,11 @@ pub use upload::{UploadError, Uploaded};
 
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A release as the API and the pages show it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Release {
     /// Names it; hawkBit's software module id.
     pub id: i64,
@@ -60,7 +61,7 @@ impl Release {
 }
 
 /// An image in a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Image {
     /// The class of the slot, or the name of the artifact repository, that it is for.
     pub name: String,

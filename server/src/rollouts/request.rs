@@ -3,6 +3,7 @@
 use crate::time::Time;
 use microkernel_wire::{DeviceId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 
 /// The most deployments in flight when nothing is asked for.
 const DEFAULT_IN_FLIGHT: u16 = 10;
@@ -10,7 +11,7 @@ const DEFAULT_IN_FLIGHT: u16 = 10;
 const MAX_WAVES: usize = 100;
 
 /// A rollout that is asked for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRollout {
     /// For people; 1 to 128 characters.
@@ -19,12 +20,14 @@ pub struct NewRollout {
     pub release: i64,
     /// The devices.
     #[serde(default)]
+    #[schema(value_type = crate::api::schema::Target)]
     pub target: Target,
     /// Only devices that run one of these versions.
     #[serde(default)]
     pub from_versions: Option<Vec<String>>,
     /// The waves; one of all devices where none is given.
     #[serde(default)]
+    #[schema(value_type = Vec<WaveFields>)]
     pub waves: Vec<NewWave>,
     /// So many deployments are in flight at most.
     #[serde(default = "default_in_flight")]
@@ -63,7 +66,7 @@ pub struct NewWave {
 }
 
 /// A wave as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WaveFields {
     percent: Option<u8>,
@@ -98,12 +101,14 @@ pub enum WaveSize {
 }
 
 /// The hours of the day, in UTC, in which deployments are offered; over midnight where `to` is before `from`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// The first minute.
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$")]
     pub from: Minute,
     /// The minute after the last.
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$")]
     pub to: Minute,
 }
 

@@ -6,6 +6,7 @@ mod artifacts;
 mod bundles;
 mod ddi;
 mod ddi_access;
+mod description;
 mod device;
 mod nudge;
 mod pages;

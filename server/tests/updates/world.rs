@@ -1,6 +1,7 @@
 //! A database, a broker and bundles of a test's own, and servers on them.
 
 use crate::bundles::Signer;
+use crate::description::Description;
 use crate::device::Device;
 use microkernel_server::config::{BrokerAddress, Requested};
 use microkernel_server::data_dir::DataDir;
@@ -130,6 +131,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     /// `127.0.0.1:port`
     pub(crate) https: String,
+    description: Description,
     shutdown: CancellationToken,
     runtime: Option<Runtime>,
 }
@@ -157,7 +159,8 @@ impl Server {
             (url, address)
         });
         let (url, https) = start.await.unwrap();
-        Self { url, https, shutdown, runtime: Some(runtime) }
+        let description = Description::of(&url).await;
+        Self { url, https, description, shutdown, runtime: Some(runtime) }
     }
 
     /// Ends in the middle of whatever it does.
@@ -165,13 +168,17 @@ impl Server {
         self.runtime.take().unwrap().shutdown_background();
     }
 
+    /// Calls the API; what it answers must be as its description says.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let mut request = reqwest::Client::new().request(method, format!("{}/api/v1{path}", self.url));
+        let mut request = reqwest::Client::new().request(method.clone(), format!("{}/api/v1{path}", self.url));
         if let Some(body) = body {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap();
-        (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
+        let status = answer.status();
+        let body = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null);
+        self.description.check(&method, &format!("/api/v1{path}"), status.as_u16(), &body);
+        (status, body)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
