@@ -26,6 +26,8 @@ pub mod rollouts;
 pub mod router;
 pub mod run;
 pub mod state;
+pub mod tags;
+pub mod targets;
 pub mod telemetry;
 pub mod time;
 pub mod tls;

@@ -2,7 +2,7 @@
 
 use jiff::fmt::temporal::DateTimePrinter;
 use microkernel_wire::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -53,6 +53,15 @@ impl From<Timestamp> for Time {
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |_| de::Error::custom(format!("{text:?} is no point in time such as 2026-01-01T22:00:00Z"));
+        let time: jiff::Timestamp = text.parse().map_err(wrong)?;
+        Ok(Self::from_micros(time.as_microsecond()))
     }
 }
 

@@ -1,28 +1,28 @@
 //! `/api/v1/devices/{id}/deployments`.
 
+use super::devices::device_key;
 use super::problem::Problem;
 use crate::deployments::{Deployment, DeploymentDetail, Outcome, store};
+use crate::releases;
 use crate::state::AppState;
-use crate::{registry, releases};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use microkernel_wire::DeviceId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A device's newest deployments.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Deployments {
-    deployments: Vec<Deployment>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Deployments {
+    pub(crate) deployments: Vec<Deployment>,
 }
 
 /// What a client asks for.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewDeployment {
-    release: i64,
+pub(crate) struct NewDeployment {
+    pub(crate) release: i64,
 }
 
 /// How a deployment is to be cancelled.
@@ -79,17 +79,12 @@ pub(super) async fn create(
     let release = release.ok_or_else(|| {
         Problem::parameter("release", &request.release.to_string(), "the id of one that GET /api/v1/releases lists")
     })?;
-    let mut transaction = state.pool.begin().await?;
-    let Some(created) = store::create(&mut transaction, state.organisation, key, release.id).await? else {
+    let given = state.rollouts.deploy(&release, &[key]).await?;
+    let Some(given) = given.first() else {
         let detail = format!("{id} is at another update: wait for its end, or cancel it");
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
-    transaction.commit().await?;
-    state.rollouts.deployment_changed(&id, None);
-    if registry::store::is_online(&state.pool, key).await? {
-        state.rollouts.nudge(&id, &release.version).await;
-    }
-    let found = store::find(&state.pool, key, created).await?.ok_or_else(|| unknown(&created.to_string()))?;
+    let found = store::find(&state.pool, key, given.id).await?.ok_or_else(|| unknown(&given.id.to_string()))?;
     Ok((StatusCode::CREATED, Json(found)))
 }
 
@@ -126,12 +121,6 @@ pub(super) async fn cancel(
     };
     let found = store::find(&state.pool, key, deployment).await?.ok_or_else(|| unknown(&text))?;
     Ok((status, Json(found)))
-}
-
-async fn device_key(state: &AppState, id: &str) -> Result<i32, Problem> {
-    let unknown = || Problem::unknown_device(id);
-    let valid: DeviceId = id.parse().map_err(|_| unknown())?;
-    registry::store::key(&state.pool, state.organisation, valid.as_str()).await?.ok_or_else(unknown)
 }
 
 fn deployment_id(text: &str) -> Result<i64, Problem> {

@@ -6,13 +6,14 @@ use crate::state::AppState;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use serde::Serialize;
+use microkernel_wire::DeviceId;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The fleet.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Devices {
-    devices: Vec<Device>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Devices {
+    pub(crate) devices: Vec<Device>,
 }
 
 /// All devices.
@@ -31,7 +32,17 @@ pub(super) async fn find(
 ) -> Result<Json<DeviceDetail>, Problem> {
     let Path(id) = id?;
     // A text that is no device id is no device's id; the database would stumble over some.
-    let valid = id.parse::<microkernel_wire::DeviceId>().is_ok();
+    let valid = id.parse::<DeviceId>().is_ok();
     let device = if valid { registry::find(&state.pool, state.organisation, &id).await? } else { None };
     device.map(Json).ok_or_else(|| Problem::unknown_device(&id))
+}
+
+/// The key of a device.
+///
+/// # Errors
+/// There is none of that id, or the database does not answer.
+pub(super) async fn device_key(state: &AppState, id: &str) -> Result<i32, Problem> {
+    let unknown = || Problem::unknown_device(id);
+    let valid: DeviceId = id.parse().map_err(|_| unknown())?;
+    registry::store::key(&state.pool, state.organisation, valid.as_str()).await?.ok_or_else(unknown)
 }

@@ -1,5 +1,6 @@
 //! The REST API and the event stream. A handler parses, calls and renders.
 
+mod all_deployments;
 mod commands;
 mod deployments;
 mod devices;
@@ -14,8 +15,16 @@ mod rollout_events;
 mod rollouts;
 pub(crate) mod schema;
 mod series;
+mod tags;
 mod telemetry;
 mod tokens;
+
+pub(crate) use all_deployments::{GivenDeployments, NewDeployments};
+pub(crate) use deployments::{Deployments, NewDeployment};
+pub(crate) use devices::Devices;
+pub(crate) use releases::Releases;
+pub(crate) use rollouts::Rollouts;
+pub(crate) use tags::{TagChange, Tags};
 
 use crate::state::AppState;
 use axum::extract::DefaultBodyLimit;
@@ -56,6 +65,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(deployments::list, deployments::create))
         .routes(routes!(deployments::find))
         .routes(routes!(deployments::cancel))
+        .routes(routes!(all_deployments::list, all_deployments::create))
+        .routes(routes!(tags::set))
+        .routes(routes!(tags::list))
+        .routes(routes!(tags::change))
         .routes(routes!(tokens::new_target, tokens::remove_target))
         .routes(routes!(tokens::new_gateway, tokens::remove_gateway))
         .routes(routes!(releases::list, releases::upload))
@@ -63,6 +76,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(rollouts::list, rollouts::create))
         .routes(routes!(rollouts::find))
         .routes(routes!(rollouts::change))
+        .routes(routes!(rollouts::retry))
         .routes(routes!(events::stream))
 }
 

@@ -9,13 +9,13 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// All releases.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Releases {
-    releases: Vec<Release>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Releases {
+    pub(crate) releases: Vec<Release>,
 }
 
 /// All releases, the newest first.

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The newest rollouts.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Rollouts {
-    rollouts: Vec<Rollout>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Rollouts {
+    pub(crate) rollouts: Vec<Rollout>,
 }
 
 /// What an operator can do to a rollout, as the path names it.
@@ -85,7 +85,7 @@ pub(super) async fn change(
         "pause" => state.rollouts.pause(id).await?,
         "resume" => state.rollouts.resume(id).await?,
         "cancel" => state.rollouts.cancel(id).await?,
-        _ => return Err(Problem::new(StatusCode::NOT_FOUND, "a rollout takes pause, resume and cancel")),
+        _ => return Err(Problem::new(StatusCode::NOT_FOUND, "a rollout takes pause, resume, cancel and retry")),
     };
     match change {
         Change::Done(rollout) => Ok(Json(*rollout)),
@@ -95,6 +95,20 @@ pub(super) async fn change(
             Err(Problem::new(StatusCode::CONFLICT, detail))
         }
     }
+}
+
+/// Makes a rollout over the devices that failed in this one.
+#[utoipa::path(post, path = "/rollouts/{id}/retry", tag = "rollouts",
+    params(("id" = i64, Path, description = "The rollout's id")),
+    responses((status = 201, description = "The new rollout", body = Rollout)))]
+pub(super) async fn retry(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<(StatusCode, Json<Rollout>), Problem> {
+    let Path(text) = id?;
+    let new = state.rollouts.retry(rollout_id(&text)?).await?.ok_or_else(|| unknown(&text))?;
+    let rollout = store::find(&state.pool, state.organisation, new).await?.ok_or_else(|| unknown(&text))?;
+    Ok((StatusCode::CREATED, Json(rollout)))
 }
 
 impl From<CreateError> for Problem {

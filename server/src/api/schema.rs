@@ -38,7 +38,7 @@ pub(crate) struct Reading {
     clock: Option<String>,
 }
 
-/// Which devices: describes [`crate::rollouts::Target`], whose ids are of another crate.
+/// Which devices: describes [`crate::targets::Target`], whose ids are of another crate.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it is only described")]
@@ -49,6 +49,10 @@ pub(crate) enum Target {
     Devices(Vec<String>),
     /// Those whose id begins so.
     Prefix(String),
+    /// Those that have this tag.
+    Tag(String),
+    /// Those that failed, or were rolled back, in the rollout of this id.
+    FailedOf(i64),
 }
 
 /// The document at `/api/openapi.json`: `gathered` with what every operation has in common.

@@ -13,4 +13,5 @@ mod pages;
 mod releases;
 mod rollouts;
 mod simulation;
+mod tags;
 mod world;
