@@ -7,6 +7,7 @@
 pub mod api;
 pub mod certificate;
 pub mod cli;
+mod client;
 pub mod commands;
 pub mod config;
 pub mod data_dir;
@@ -19,6 +20,7 @@ pub mod ingest;
 pub mod ledger;
 pub mod live;
 pub mod mqtt;
+pub mod operator;
 pub mod registry;
 pub mod rejections;
 pub mod releases;

@@ -4,12 +4,16 @@
 
 mod artifacts;
 mod bundles;
+mod command_line;
 mod ddi;
 mod ddi_access;
 mod description;
 mod device;
 mod nudge;
 mod pages;
+#[path = "../embedded/server.rs"]
+#[allow(dead_code, reason = "it serves other tests, too")]
+mod program;
 mod releases;
 mod rollouts;
 mod simulation;

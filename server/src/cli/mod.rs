@@ -1,5 +1,13 @@
 //! The command line. What it says is checked and completed by [`crate::config`].
 
+mod fleet;
+
+pub use fleet::{
+    DeploymentsAction, DeploymentsArguments, DevicesAction, DevicesArguments, NewRolloutArguments, Output,
+    ReleasesAction, ReleasesArguments, RolloutArguments, RolloutsAction, RolloutsArguments, ServerArguments,
+    TargetArguments,
+};
+
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +16,8 @@ use std::path::PathBuf;
 ///
 /// Without a command it serves: it starts a private PostgreSQL and an MQTT broker below its data folder, unless
 /// DATABASE_URL or MQTT_URL name others, then the ingest, the REST API and the dashboard.
+///
+/// Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 not understood.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -31,6 +41,14 @@ pub enum Command {
     Serve(Box<ServeArguments>),
     /// Certificates of the development CA
     Certificate(CertificateArguments),
+    /// Releases of a server that runs: upload, list, show, delete
+    Releases(ReleasesArguments),
+    /// Rollouts of a server that runs: create, list, show, pause, resume, cancel, retry, watch
+    Rollouts(RolloutsArguments),
+    /// Deployments of a server that runs: create, list, cancel
+    Deployments(DeploymentsArguments),
+    /// Devices of a server that runs: list, show, tag
+    Devices(DevicesArguments),
 }
 
 /// The arguments of `serve`.
