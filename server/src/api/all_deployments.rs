@@ -35,14 +35,14 @@ pub(crate) struct GivenDeployments {
 /// The newest 100 deployments of all devices, the newest first.
 #[utoipa::path(get, path = "/deployments", tag = "deployments",
     responses((status = 200, description = "The deployments", body = Deployments)))]
-pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Deployments>, Problem> {
+pub(super) async fn list_all(State(state): State<AppState>) -> Result<Json<Deployments>, Problem> {
     Ok(Json(Deployments { deployments: store::newest(&state.pool, state.organisation).await? }))
 }
 
 /// Gives several devices a release at once, without waves or a limit: for a few. A rollout is for many.
 #[utoipa::path(post, path = "/deployments", tag = "deployments", request_body = NewDeployments,
     responses((status = 201, description = "They are offered to the devices", body = GivenDeployments)))]
-pub(super) async fn create(
+pub(super) async fn give(
     State(state): State<AppState>,
     request: Result<Json<NewDeployments>, JsonRejection>,
 ) -> Result<(StatusCode, Json<GivenDeployments>), Problem> {

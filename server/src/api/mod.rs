@@ -65,7 +65,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(deployments::list, deployments::create))
         .routes(routes!(deployments::find))
         .routes(routes!(deployments::cancel))
-        .routes(routes!(all_deployments::list, all_deployments::create))
+        .routes(routes!(all_deployments::list_all, all_deployments::give))
         .routes(routes!(tags::set))
         .routes(routes!(tags::list))
         .routes(routes!(tags::change))

@@ -172,7 +172,7 @@ mod tests {
         let (commands, form, errors) = (Vec::<CommandRecord>::new(), CommandForm::default(), FieldErrors::new());
         let context = context! {
             device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors),
-            failure => None::<&str>, updates => Serde(Vec::<DeploymentDetail>::new()),
+            failure => None::<&str>, tags_text => None::<&str>, tags_failure => None::<&str>, updates => Serde(Vec::<DeploymentDetail>::new()),
         };
         let html = render::text("device.html", context).unwrap();
         html.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -182,14 +182,16 @@ mod tests {
         json!({
             "id": "device-001", "state": "online", "state_changed_at": "2026-01-01T00:00:00.000Z", "version": null,
             "slot": null, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000Z", "anomalies_24h": 0,
-            "sensors": [], "rejected": 0, "health": null, "health_at": null, "ledger": [], "rejections": [],
+            "sensors": [], "rejected": 0, "tags": ["pilot"], "health": null, "health_at": null, "ledger": [], "rejections": [],
         })
     }
 
     #[test]
     fn a_device_that_has_said_nothing_yet_has_a_page() {
         let html = html(device());
-        for text in ["sent no readings yet", "No health report yet", "No numbered readings yet", "not reported"] {
+        for text in
+            ["sent no readings yet", "No health report yet", "No numbered readings yet", "not reported", ">pilot</a>"]
+        {
             assert!(html.contains(text), "{text}: {html}");
         }
     }
