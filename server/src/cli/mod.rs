@@ -66,6 +66,20 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) https: Option<SocketAddr>,
 
+    /// This server's certificate on the devices' HTTPS, with its chain; read again on SIGHUP [default: one of the
+    /// development CA]
+    #[arg(long, value_name = "FILE", env = "HTTPS_CERT", requires = "https_key")]
+    pub(crate) https_cert: Option<PathBuf>,
+
+    /// The key of that certificate; read again on SIGHUP
+    #[arg(long, value_name = "FILE", env = "HTTPS_KEY", requires = "https_cert")]
+    pub(crate) https_key: Option<PathBuf>,
+
+    /// Certificates of the authorities that issue the devices' certificates; read again on SIGHUP [default: the
+    /// development CA]
+    #[arg(long, value_name = "FILE", env = "DEVICE_CA")]
+    pub(crate) device_ca: Option<PathBuf>,
+
     /// Port of the embedded broker on 127.0.0.1, MQTT over TLS [default: 8883, or a free port when it is taken]
     #[arg(long, value_name = "PORT")]
     pub(crate) mqtt_port: Option<u16>,
@@ -82,6 +96,11 @@ pub struct ServeArguments {
     /// Certificates of the authorities that sign bundles [default: bundles/keyring.pem in the data folder]
     #[arg(long, value_name = "FILE", env = "BUNDLE_KEYRING")]
     pub(crate) bundle_keyring: Option<PathBuf>,
+
+    /// Keep bundles in S3-compatible storage, s3://BUCKET/PREFIX, which is reached as AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and AWS_ALLOW_HTTP say [default: bundles/ in the data folder]
+    #[arg(long, value_name = "URL", env = "BUNDLE_STORE")]
+    pub(crate) bundle_store: Option<String>,
 
     /// The largest bundle that is taken, in MiB [default: 4096]
     #[arg(long, value_name = "MIB")]

@@ -4,11 +4,13 @@
 //! of our own and only then registered. No name from outside ever becomes a file's.
 
 mod inspect;
+mod place;
 mod storage;
 pub(crate) mod store;
 mod upload;
 
 pub use inspect::{InspectError, Inspector};
+pub use place::Place;
 pub use storage::{Bundles, Content, Settings, StorageError};
 pub use upload::{UploadError, Uploaded};
 

@@ -9,6 +9,7 @@ mod ddi;
 mod ddi_access;
 mod description;
 mod device;
+mod https;
 mod nudge;
 mod pages;
 #[path = "../embedded/server.rs"]
@@ -16,6 +17,7 @@ mod pages;
 mod program;
 mod releases;
 mod rollouts;
+mod s3;
 mod simulation;
 mod tags;
 mod world;

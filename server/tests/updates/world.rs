@@ -7,7 +7,7 @@ use microkernel_server::config::{BrokerAddress, Requested};
 use microkernel_server::data_dir::DataDir;
 use microkernel_server::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host};
 use microkernel_server::https::{Peer, TlsListener};
-use microkernel_server::releases::{Bundles, Inspector, Settings};
+use microkernel_server::releases::{Bundles, Inspector, Place, Settings};
 use microkernel_server::router::{device_router, router};
 use microkernel_server::state::AppState;
 use microkernel_server::web::ConnectionGuide;
@@ -87,7 +87,12 @@ impl World {
     }
 
     pub(crate) async fn server_with(&self, inspector: Inspector) -> Server {
-        let settings = Settings { folder: self.folder.path().join("bundles"), max_bytes: MAX_BYTES, inspector };
+        let settings = Settings {
+            folder: self.folder.path().join("bundles"),
+            place: Place::Folder,
+            max_bytes: MAX_BYTES,
+            inspector,
+        };
         Server::start(self, settings).await
     }
 
@@ -153,7 +158,7 @@ impl Server {
             tokio::spawn(axum::serve(http, router(state.clone(), ConnectionGuide::default())).into_future());
             let https = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = https.local_addr().unwrap().to_string();
-            let listener = TlsListener::start(https, &files).unwrap();
+            let (listener, _) = TlsListener::start(https, files).unwrap();
             let devices = device_router(state).into_make_service_with_connect_info::<Peer>();
             tokio::spawn(axum::serve(listener, devices).into_future());
             (url, address)
