@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use microkernel_wire::DeviceId;
 use minijinja::context;
 use minijinja::value::Serde;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -94,6 +95,11 @@ pub(super) async fn send_command(
 #[derive(Debug, Deserialize)]
 pub(super) struct TagsForm {
     tags: String,
+}
+
+/// `GET /devices/{id}/tags`: the device's page, for what is at this address after tags were refused.
+pub(super) async fn without_tags(Path(id): Path<String>) -> Redirect {
+    Redirect::to(&format!("/devices/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC)))
 }
 
 /// `POST /devices/{id}/tags`: gives the device these tags, or shows the page with what is wrong.
