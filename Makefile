@@ -58,3 +58,4 @@ packages-hil:
 # The device's part of the root filesystem, and the images it goes into.
 include services/dist/install.mk
 include images/images.mk
+include yocto-layer/yocto.mk

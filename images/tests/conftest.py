@@ -1,5 +1,6 @@
 """What the tests share: where things are, and files rendered for a machine."""
 
+import functools
 import os
 import subprocess
 from pathlib import Path
@@ -16,6 +17,11 @@ def read_env(path):
     """KEY=VALUE lines, as sh reads them."""
     lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
+
+
+def machine_values(machine):
+    """What holds for a machine: layout.env, and over it the machine's own file."""
+    return read_env(IMAGES / "layout.env") | read_env(IMAGES / "machines" / f"{machine}.env")
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +49,9 @@ def in_toolbox():
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory):
-    """The folder of a machine's rendered files."""
+    """The folder of a machine's rendered files; the tests only read them."""
 
+    @functools.cache
     def render(machine):
         folder = tmp_path_factory.mktemp(machine)
         subprocess.run([IMAGES / "build" / "render", machine, folder], check=True, timeout=30)

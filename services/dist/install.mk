@@ -6,7 +6,7 @@
 DIST := $(dir $(lastword $(MAKEFILE_LIST)))
 # Where the programs were built, and which of them this image gets.
 BINDIR ?= target/release
-DAEMONS ?= sensor uplink update health
+DAEMONS ?= sensor uplink update health provision
 
 .PHONY: install
 install: ## Install services, units and policies below DESTDIR (programs from BINDIR)

@@ -1,5 +1,13 @@
 //! The command line. What it says is checked and completed by [`crate::config`].
 
+mod fleet;
+
+pub use fleet::{
+    DeploymentsAction, DeploymentsArguments, DevicesAction, DevicesArguments, NewRolloutArguments, Output,
+    ReleasesAction, ReleasesArguments, RolloutArguments, RolloutsAction, RolloutsArguments, ServerArguments,
+    TargetArguments,
+};
+
 use crate::embedded::PublicName;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -9,6 +17,8 @@ use std::path::PathBuf;
 ///
 /// Without a command it serves: it starts a private PostgreSQL and an MQTT broker below its data folder, unless
 /// DATABASE_URL or MQTT_URL name others, then the ingest, the REST API and the dashboard.
+///
+/// Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 not understood.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -32,6 +42,14 @@ pub enum Command {
     Serve(Box<ServeArguments>),
     /// Certificates of the development CA
     Certificate(CertificateArguments),
+    /// Releases of a server that runs: upload, list, show, delete
+    Releases(ReleasesArguments),
+    /// Rollouts of a server that runs: create, list, show, pause, resume, cancel, retry, watch
+    Rollouts(RolloutsArguments),
+    /// Deployments of a server that runs: create, list, cancel
+    Deployments(DeploymentsArguments),
+    /// Devices of a server that runs: list, show, tag
+    Devices(DevicesArguments),
 }
 
 /// The arguments of `serve`.
@@ -48,6 +66,20 @@ pub struct ServeArguments {
     /// 127.0.0.1:8443, or a free port when it is taken]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) https: Option<SocketAddr>,
+
+    /// This server's certificate on the devices' HTTPS, with its chain; read again on SIGHUP [default: one of the
+    /// development CA]
+    #[arg(long, value_name = "FILE", env = "HTTPS_CERT", requires = "https_key")]
+    pub(crate) https_cert: Option<PathBuf>,
+
+    /// The key of that certificate; read again on SIGHUP
+    #[arg(long, value_name = "FILE", env = "HTTPS_KEY", requires = "https_cert")]
+    pub(crate) https_key: Option<PathBuf>,
+
+    /// Certificates of the authorities that issue the devices' certificates; read again on SIGHUP [default: the
+    /// development CA]
+    #[arg(long, value_name = "FILE", env = "DEVICE_CA")]
+    pub(crate) device_ca: Option<PathBuf>,
 
     /// Port of the embedded broker on 127.0.0.1, MQTT over TLS [default: 8883, or a free port when it is taken]
     #[arg(long, value_name = "PORT")]
@@ -70,6 +102,11 @@ pub struct ServeArguments {
     /// Certificates of the authorities that sign bundles [default: bundles/keyring.pem in the data folder]
     #[arg(long, value_name = "FILE", env = "BUNDLE_KEYRING")]
     pub(crate) bundle_keyring: Option<PathBuf>,
+
+    /// Keep bundles in S3-compatible storage, s3://BUCKET/PREFIX, which is reached as AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and AWS_ALLOW_HTTP say [default: bundles/ in the data folder]
+    #[arg(long, value_name = "URL", env = "BUNDLE_STORE")]
+    pub(crate) bundle_store: Option<String>,
 
     /// The largest bundle that is taken, in MiB [default: 4096]
     #[arg(long, value_name = "MIB")]

@@ -1,0 +1,2 @@
+FILESEXTRAPATHS:prepend := "${THISDIR}/../../../../recipes-kernel/linux/files:"
+SRC_URI:append:microkernel = " file://microkernel.cfg"
