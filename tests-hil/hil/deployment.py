@@ -13,7 +13,7 @@ class Deployment:
         self.fleet, self.device = fleet, device
         self.first_boot = len(device.boots)
         self.id = fleet.deploy(device.id, release)
-        self._told, self._percent = 0, None
+        self._told = 0
 
     def look(self):
         """The deployment now; None while the server is away."""
@@ -24,10 +24,6 @@ class Deployment:
         for entry in now["timeline"][self._told:]:
             log.info("%s: %s %s", entry["source"], entry["state"], "; ".join(entry["details"]))
         self._told = len(now["timeline"])
-        percent = now["progress_percent"]
-        if percent is not None and percent // 20 != self._percent:
-            self._percent = percent // 20
-            log.info("%s %d %%", now["state"], percent)
         return now
 
     def until(self, states, deadline_s=1500):
