@@ -25,7 +25,7 @@ from power.moments import Phase, Stage, pick, stages
 from power.range_server import serve
 from power.replay import Replay
 from power.sweep import sweep
-from power.write_log import Flush, Write, read
+from power.write_log import SECTOR, Flush, Write, read
 
 pytestmark = pytest.mark.lg_feature("disk")
 
@@ -34,6 +34,9 @@ SEED = int(os.environ.get("HIL_SEED") or random.SystemRandom().randrange(1 << 32
 #: How often the power fails at each moment that is only looked at.
 FATES = 16
 LAYOUT = read_env(IMAGES / "layout.env")
+
+#: Where ext4 keeps it: two sectors, of which the second has the checksum.
+SUPERBLOCK = 1024
 
 INSTALL_S, REBOOT_S, QEMU_IMG_S = 1200, 600, 120
 
@@ -153,10 +156,32 @@ def test_the_device_comes_up_whole_after_a_power_cut(bench, recording, updates, 
     failure = crash(recording.requests, moment.cut, random.Random(f"{SEED} {number}"), moment.at)
     image = folder / f"cut-{number}.raw"
     medium.write(failure, image)
-    held = {slot: digest(image, part) for slot, part in recording.layout.slots.items()}
-    names = {slot: recording.versions.get(rootfs, "in parts") for slot, rootfs in held.items()}
-    log.info("power cut in request %d, writing %s; on the medium: %s; slots: %s", moment.at, moment.stage.value, failure.fate, names)
+    log.info("power cut in request %d, writing %s; on the medium: %s", moment.at, moment.stage.value, failure.fate)
+    slot = boot(bench, recording, image)
+    if moment.stage == Stage.COPY and all(earlier.stage != Stage.COPY for earlier in moments[:number - 1]):
+        repeat(bench, recording, updates["AB".index(slot)], other(slot), folder)
+    bench.power_off()
+    image.unlink()
 
+
+def test_a_torn_superblock_of_the_data_partition_is_repaired(bench, recording, replay, folder):
+    superblock = recording.layout.data.start + SUPERBLOCK
+    at = next(at for at, stage in enumerate(recording.stages) if stage == Stage.FIRST_BOOT and superblock in recording.requests[at].range)
+    torn = recording.requests[at]
+    first_half = Write(torn.offset, torn.data[:superblock + SECTOR - torn.offset])
+    failure = dataclasses.replace(crash(recording.requests, at + 1, random.Random(SEED), at), survivors=[first_half])
+    image = folder / "superblock.raw"
+    replay("superblock").write(failure, image)
+    boot(bench, recording, image)
+    assert "invalid superblock checksum" in bench.check("dmesg")
+    bench.power_off()
+    image.unlink()
+
+
+def boot(bench, recording, image):
+    """A device with that disk comes up with a system that is whole, and is well; its slot."""
+    held = {slot: digest(image, part) for slot, part in recording.layout.slots.items()}
+    log.info("slots: %s", {slot: recording.versions.get(rootfs, "in parts") for slot, rootfs in held.items()})
     bench.power_off()
     start_from(bench, image)
     bench.power_on()
@@ -165,11 +190,7 @@ def test_the_device_comes_up_whole_after_a_power_cut(bench, recording, updates, 
     assert "both copies of the boot environment are broken" not in bench.strategy.before_slot, bench.strategy.before_slot
     bench.await_confirmed()
     assert_well(bench, recording, slot, held[slot])
-
-    if moment.stage == Stage.COPY and all(earlier.stage != Stage.COPY for earlier in moments[:number - 1]):
-        repeat(bench, recording, updates["AB".index(slot)], other(slot), folder)
-    bench.power_off()
-    image.unlink()
+    return slot
 
 
 def assert_well(bench, recording, slot, rootfs):

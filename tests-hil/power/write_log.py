@@ -40,6 +40,11 @@ class Write:
         """The offset behind its last byte."""
         return self.offset + len(self.data)
 
+    @property
+    def range(self):
+        """Its offsets."""
+        return range(self.offset, self.end)
+
 
 @dataclasses.dataclass(frozen=True)
 class Flush:
