@@ -100,7 +100,8 @@ impl Client {
 
     /// Deletes a release.
     pub(crate) async fn delete_release(&self, id: i64) -> Result<(), ClientError> {
-        Ok(self.call(Method::DELETE, &format!("/releases/{id}"), NOTHING).await?.1)
+        self.call::<()>(Method::DELETE, &format!("/releases/{id}"), NOTHING).await?;
+        Ok(())
     }
 
     /// The newest rollouts.

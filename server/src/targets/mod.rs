@@ -1,6 +1,6 @@
 //! Which devices a rollout, or a deployment without one, is for.
 //!
-//! A target is resolved once, when the rollout or the deployments are made ([`store::resolve`]): a device that gets a tag
+//! A target is resolved once, when the rollout or the deployments are made (`store::resolve`): a device that gets a tag
 //! later is not part of it. Another way to name devices is another variant of [`Target`] and another condition there.
 
 pub(crate) mod store;
