@@ -3,11 +3,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check packages-demo packages-test
+.PHONY: help demo test hil check packages-demo packages-test packages-hil
 
 export DEVICES ?= 3
 export DEMO_DIR ?= target/demo
 export DEMO_SECONDS ?= 0
+# Arguments for pytest.
+HIL ?=
+export VIRTUAL_DEVICE ?= auto
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -18,7 +21,7 @@ export SQLX_OFFLINE ?= true
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: packages-demo ## A server and three devices on this machine (DEVICES=50, DEMO_SECONDS=60, DEMO_DIR=…); Ctrl-C ends it
+demo: packages-demo ## A server and devices on this machine (DEVICES=50, VIRTUAL_DEVICE=off, DEMO_SECONDS=60); Ctrl-C ends it
 	@echo "Building (a few minutes, the first time) …"
 	@$(CARGO) build --release $(addprefix --bin ,$(PROGRAMS))
 	@exec $(TARGET_DIR)/release/microkernel-demo
@@ -33,6 +36,10 @@ test: packages-test ## Every test, with the real database, broker, bus and brows
 	fi
 	if [ -d tests-web ]; then cd tests-web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund && npm test; fi
 
+hil: packages-hil ## The virtual device, end to end: boots, updates, rollbacks (an hour; HIL="-m fast": ten minutes)
+	$(CARGO) build --bin microkernel-server
+	@tests-hil/run $(HIL)
+
 check: ## Format, lints, documentation; licences and sources of dependencies where cargo-deny is installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -44,6 +51,9 @@ packages-demo:
 
 packages-test:
 	@.ci/packages test
+
+packages-hil:
+	@.ci/packages hil
 
 # The device's part of the root filesystem, and the images it goes into.
 include services/dist/install.mk

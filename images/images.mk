@@ -5,7 +5,7 @@ VERSION ?=
 BROKEN ?=
 ARTIFACTS ?=
 
-.PHONY: image bundle check-dist check-image
+.PHONY: image bundle check-dist
 image: ## The virtual device's disk for QEMU (arm64); VERSION=1.0.0. First time ten minutes, then one
 	@$(IMAGES)build/image $(VERSION)
 
@@ -15,6 +15,3 @@ bundle: ## A signed update for it: make bundle VERSION=1.0.1 [BROKEN=no-init | A
 
 check-dist: ## Units, policies, boot script, layout: everything that can be checked without the image
 	@$(IMAGES)tests/check-dist
-
-check-image: ## Boots the image under QEMU, updates it, breaks it, and watches it come back
-	@$(IMAGES)tests/check-image

@@ -17,6 +17,13 @@ fail() {
 	exit 1
 }
 
+# Whoever makes something in the cache holds its lock until the script ends; others wait, and then find it made.
+lock() {
+	mkdir -p "$cache"
+	exec 9>"$1.lock"
+	flock 9
+}
+
 need_version() {
 	[[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+([-+.][0-9A-Za-z.-]+)?$ ]] || fail "\"$1\" is no version: expected for example 1.0.1"
 }

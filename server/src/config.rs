@@ -3,6 +3,7 @@
 
 use crate::cli::{DataArguments, ServeArguments};
 use crate::embedded::PublicName;
+use crate::releases::Place;
 use nix::unistd::geteuid;
 use sqlx::postgres::PgConnectOptions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -44,6 +45,11 @@ pub enum ConfigError {
     /// The URL of the broker is not one.
     #[error("MQTT_URL is refused: {0}")]
     MqttUrl(String),
+    /// The bundles' storage is not named as it must be.
+    #[error(
+        "BUNDLE_STORE or --bundle-store is {0:?}: expected s3://BUCKET or s3://BUCKET/PREFIX; keys are given by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
+    BundleStore(String),
     /// TLS needs the three files.
     #[error("MQTT_URL with mqtts:// needs {0} (this server proves who it is by a client certificate)")]
     MissingTlsFile(&'static str),
@@ -60,6 +66,8 @@ pub struct Settings {
     pub https: Requested<SocketAddr>,
     /// Names and addresses that devices reach this server by, beside this machine's own.
     pub public_names: Vec<PublicName>,
+    /// The certificates on that address, where not the embedded ones.
+    pub https_files: HttpsFiles,
     /// How bundles are taken.
     pub bundles: BundleSettings,
     /// Which database to use.
@@ -68,9 +76,28 @@ pub struct Settings {
     pub broker: Broker,
 }
 
+/// The files of the devices' HTTPS that are given, the rest being the development CA's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpsFiles {
+    /// This server's certificate and its key.
+    pub own: Option<(PathBuf, PathBuf)>,
+    /// The authorities that issue the devices' certificates.
+    pub device_ca: Option<PathBuf>,
+}
+
+impl HttpsFiles {
+    /// What is given, completed from `embedded`.
+    pub fn complete(&self, embedded: TlsFiles) -> TlsFiles {
+        let (client_cert, client_key) = self.own.clone().unwrap_or((embedded.client_cert, embedded.client_key));
+        TlsFiles { ca_cert: self.device_ca.clone().unwrap_or(embedded.ca_cert), client_cert, client_key }
+    }
+}
+
 /// How bundles are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleSettings {
+    /// Where they are kept.
+    pub place: Place,
     /// The largest, in bytes.
     pub max_bytes: u64,
     /// The certificates that signers descend from.
@@ -153,7 +180,11 @@ impl Settings {
             http: http_address(arguments.http)?,
             https: https_address(arguments.https),
             public_names: arguments.public_names.clone(),
-            bundles: bundles(&arguments, &data_dir),
+            https_files: HttpsFiles {
+                own: arguments.https_cert.clone().zip(arguments.https_key.clone()),
+                device_ca: arguments.device_ca.clone(),
+            },
+            bundles: bundles(&arguments, &data_dir)?,
             data_dir,
             database,
             broker: broker(arguments)?,
@@ -193,13 +224,23 @@ fn https_address(asked: Option<SocketAddr>) -> Requested<SocketAddr> {
     asked.map_or(Requested::Default(default), Requested::Explicit)
 }
 
-fn bundles(arguments: &ServeArguments, data_dir: &Path) -> BundleSettings {
+fn bundles(arguments: &ServeArguments, data_dir: &Path) -> Result<BundleSettings, ConfigError> {
+    let place = match &arguments.bundle_store {
+        Some(url) => Place::from_url(url).ok_or_else(|| ConfigError::BundleStore(without_secret(url)))?,
+        None => Place::Folder,
+    };
     let mebibytes = arguments.bundle_max_mib.unwrap_or(DEFAULT_BUNDLE_MIB);
-    BundleSettings {
+    Ok(BundleSettings {
+        place,
         max_bytes: u64::from(mebibytes) * 1024 * 1024,
         keyring: arguments.bundle_keyring.clone().unwrap_or_else(|| data_dir.join("bundles/keyring.pem")),
         rauc: arguments.rauc_bin.clone().unwrap_or_else(|| PathBuf::from("rauc")),
-    }
+    })
+}
+
+/// A URL without what is before its `@`, which may be a secret.
+fn without_secret(url: &str) -> String {
+    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("s3://…@{rest}"))
 }
 
 fn database_options(url: &str) -> Result<PgConnectOptions, ConfigError> {

@@ -31,6 +31,14 @@ impl Endpoints {
         data_dir.join("endpoints.json")
     }
 
+    /// What runs with this data folder.
+    ///
+    /// # Errors
+    /// Nothing does, or the file can't be read.
+    pub fn read(data_dir: &Path) -> std::io::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(Self::path(data_dir))?)?)
+    }
+
     /// Writes the file.
     ///
     /// # Errors

@@ -8,12 +8,13 @@ use crate::config::TlsFiles;
 use crate::tls::{TlsError, server_config};
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use rustls::ServerConfig;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -45,16 +46,35 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Begins to accept on `listener` with the certificate in `files`, and client certificates of the CA in them.
+    /// Begins to accept on `listener` with the certificate in `files`, and client certificates of the CA in them; and
+    /// what reads the files again.
     ///
     /// # Errors
     /// A file can't be used; the listener has no address.
-    pub fn start(listener: TcpListener, files: &TlsFiles) -> Result<Self, TlsListenerError> {
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(files)?));
+    pub fn start(listener: TcpListener, files: TlsFiles) -> Result<(Self, Reload), TlsListenerError> {
+        let (configs, config) = watch::channel(Arc::new(server_config(&files)?));
         let address = listener.local_addr()?;
         let (done, ready) = mpsc::channel(HANDSHAKES);
-        let accepting = AbortOnDropHandle::new(tokio::spawn(accept(listener, acceptor, done)));
-        Ok(Self { address, ready, _accepting: accepting })
+        let accepting = AbortOnDropHandle::new(tokio::spawn(accept(listener, config, done)));
+        Ok((Self { address, ready, _accepting: accepting }, Reload { files, configs }))
+    }
+}
+
+/// Reads the files of a listener again: for a certificate that was renewed.
+#[derive(Debug)]
+pub struct Reload {
+    files: TlsFiles,
+    configs: watch::Sender<Arc<ServerConfig>>,
+}
+
+impl Reload {
+    /// Connections from now on see what the files hold now; those that are open stay as they are.
+    ///
+    /// # Errors
+    /// A file can't be used: nothing is changed.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.configs.send_replace(Arc::new(server_config(&self.files)?));
+        Ok(())
     }
 }
 
@@ -69,7 +89,11 @@ pub enum TlsListenerError {
     Socket(#[from] io::Error),
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, done: mpsc::Sender<(TlsStream<TcpStream>, Peer)>) {
+async fn accept(
+    listener: TcpListener,
+    configs: watch::Receiver<Arc<ServerConfig>>,
+    done: mpsc::Sender<(TlsStream<TcpStream>, Peer)>,
+) {
     let places = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
         // The semaphore is never closed.
@@ -82,7 +106,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, done: mpsc::Sender
                 continue;
             }
         };
-        let (acceptor, done) = (acceptor.clone(), done.clone());
+        let (acceptor, done) = (TlsAcceptor::from(configs.borrow().clone()), done.clone());
         tokio::spawn(async move {
             let _place = place;
             match timeout(HANDSHAKE, acceptor.accept(stream)).await {

@@ -5,7 +5,7 @@ use crate::config::{Broker, Database, Settings};
 use crate::data_dir::DataDir;
 use crate::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host, Ports, SERVER_NAME, bind};
 use crate::endpoints::Endpoints;
-use crate::https::{Peer, TlsListener};
+use crate::https::{Peer, Reload, TlsListener};
 use crate::releases::{self, Bundles, Inspector};
 use crate::router::{device_router, router};
 use crate::state::AppState;
@@ -69,6 +69,19 @@ fn cancel_on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
         shutdown.cancel();
     });
     Ok(())
+}
+
+/// Reads the certificates of the devices' HTTPS again at each SIGHUP.
+fn reload_on_signal(reload: Reload) -> anyhow::Result<AbortOnDropHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP can't be handled")?;
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match reload.reload() {
+                Ok(()) => tracing::info!("the certificates of the devices' HTTPS were read again"),
+                Err(error) => tracing::error!("the certificates of the devices' HTTPS stay as they are: {error}"),
+            }
+        }
+    })))
 }
 
 /// What was started, in this order, and has to be ended in the reverse one.
@@ -137,6 +150,8 @@ async fn start_and_serve(
     let http_address = http.local_addr()?;
     let https = bind("the devices' HTTPS", "--https", settings.https, remembered.https)?;
     let https_address = https.local_addr()?;
+    let bundles = open_bundles(settings, data)?;
+    bundles.check().await.context("the storage of the bundles can't be used")?;
 
     let options = match &settings.database {
         Database::Embedded { bin_dir } => {
@@ -165,7 +180,6 @@ async fn start_and_serve(
     ports.save(data.path()).context("ports.json can't be written")?;
 
     let client_id = format!("{SERVER_NAME}-{}", data.instance()?);
-    let bundles = open_bundles(settings, data)?;
     let state = AppState::start(pool, &broker, &client_id, bundles, &parts.work, &parts.work_end)?;
     wait_for_broker(state.broker.clone(), shutdown).await;
 
@@ -183,7 +197,9 @@ async fn start_and_serve(
         ca_cert: broker.tls.map(|files| files.ca_cert).or_else(|| Some(authority.certificate_path())),
     };
     https.set_nonblocking(true)?;
-    let https = TlsListener::start(tokio::net::TcpListener::from_std(https)?, &authority.https_server()?)?;
+    let https_files = settings.https_files.complete(authority.https_server()?);
+    let (https, reload) = TlsListener::start(tokio::net::TcpListener::from_std(https)?, https_files)?;
+    let _reloading = reload_on_signal(reload)?;
     let devices = device_router(state.clone()).into_make_service_with_connect_info::<Peer>();
     // Cut at the shutdown: a device goes on with its download where it was.
     let devices = AbortOnDropHandle::new(tokio::spawn(axum::serve(https, devices).into_future()));
@@ -194,10 +210,10 @@ async fn start_and_serve(
 
 /// The folder of the bundles, in which the keyring is looked for, too.
 fn open_bundles(settings: &Settings, data: &DataDir) -> anyhow::Result<Bundles> {
-    let crate::config::BundleSettings { max_bytes, keyring, rauc } = settings.bundles.clone();
+    let crate::config::BundleSettings { place, max_bytes, keyring, rauc } = settings.bundles.clone();
     let folder = data.path().join("bundles");
     let inspector = Inspector { program: rauc, keyring: std::path::absolute(&keyring).unwrap_or(keyring) };
-    Ok(Bundles::open(releases::Settings { folder, max_bytes, inspector })?)
+    Ok(Bundles::open(releases::Settings { folder, place, max_bytes, inspector })?)
 }
 
 /// Connects and brings the schema up to date.

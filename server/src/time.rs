@@ -2,17 +2,19 @@
 
 use jiff::fmt::temporal::DateTimePrinter;
 use microkernel_wire::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
+use utoipa::ToSchema;
 
 /// A point in time: a `timestamptz` in the database (microseconds), RFC 3339 in UTC with milliseconds in the API.
 ///
 /// (sqlx has no support for jiff, and jiff-sqlx none for jiff 1.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub struct Time(pub Timestamp);
 
 /// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in Unix microseconds.
@@ -51,6 +53,15 @@ impl From<Timestamp> for Time {
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |_| de::Error::custom(format!("{text:?} is no point in time such as 2026-01-01T22:00:00Z"));
+        let time: jiff::Timestamp = text.parse().map_err(wrong)?;
+        Ok(Self::from_micros(time.as_microsecond()))
     }
 }
 

@@ -33,6 +33,12 @@ pub enum TlsError {
     },
 }
 
+/// Makes the ring provider that of HTTP clients, which have none of their own.
+pub(crate) fn install_provider() {
+    // Another part of the program may have been first, with the same one.
+    drop(ring::default_provider().install_default());
+}
+
 /// The configuration of a TLS client with these files.
 ///
 /// # Errors

@@ -10,24 +10,28 @@ use axum::http::StatusCode;
 use microkernel_wire::{CommandName, DeviceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What a client asks for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(super) struct NewCommand {
+    #[schema(value_type = String, examples("identify", "update"))]
     command: CommandName,
     #[serde(default)]
     payload: Value,
 }
 
 /// A device's newest commands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Commands {
     commands: Vec<CommandRecord>,
 }
 
 /// A device's newest commands, the newest first.
+#[utoipa::path(get, path = "/devices/{id}/commands", tag = "commands", params(("id" = String, Path, description = "The device's id")),
+    responses((status = 200, description = "The commands", body = Commands)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -39,6 +43,12 @@ pub(super) async fn list(
 }
 
 /// One command of a device.
+#[utoipa::path(get, path = "/devices/{id}/commands/{command_id}", tag = "commands",
+    params(
+        ("id" = String, Path, description = "The device's id"),
+        ("command_id" = Uuid, Path, description = "The command's id"),
+    ),
+    responses((status = 200, description = "The command", body = CommandRecord)))]
 pub(super) async fn find(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -52,13 +62,16 @@ pub(super) async fn find(
 }
 
 /// Gives a device a command.
+#[utoipa::path(post, path = "/devices/{id}/commands", tag = "commands", params(("id" = String, Path, description = "The device's id")),
+    request_body = NewCommand,
+    responses((status = 202, description = "It is on its way", body = CommandRecord)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
-    request: Result<Json<Request>, JsonRejection>,
+    request: Result<Json<NewCommand>, JsonRejection>,
 ) -> Result<(StatusCode, Json<CommandRecord>), Problem> {
     let device_id = device_id(id)?;
-    let Json(Request { command, payload }) = request?;
+    let Json(NewCommand { command, payload }) = request?;
     check(&command, &payload)?;
     let record = state.commands.create(state.organisation, device_id.as_str(), &command, &payload).await?;
     let record = record.ok_or_else(|| Problem::unknown_device(device_id.as_str()))?;

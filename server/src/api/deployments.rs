@@ -1,31 +1,32 @@
 //! `/api/v1/devices/{id}/deployments`.
 
+use super::devices::device_key;
 use super::problem::Problem;
 use crate::deployments::{Deployment, DeploymentDetail, Outcome, store};
+use crate::releases;
 use crate::state::AppState;
-use crate::{registry, releases};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use microkernel_wire::DeviceId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A device's newest deployments.
-#[derive(Debug, Serialize)]
-pub(super) struct Deployments {
-    deployments: Vec<Deployment>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Deployments {
+    pub(crate) deployments: Vec<Deployment>,
 }
 
 /// What a client asks for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
-    release: i64,
+pub(crate) struct NewDeployment {
+    pub(crate) release: i64,
 }
 
 /// How a deployment is to be cancelled.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cancellation {
     /// Whether the device agrees or not: for one that will not ask again.
@@ -34,6 +35,8 @@ pub(super) struct Cancellation {
 }
 
 /// A device's newest deployments, the newest first.
+#[utoipa::path(get, path = "/devices/{id}/deployments", tag = "deployments", params(("id" = String, Path, description = "The device's id")),
+    responses((status = 200, description = "The deployments", body = Deployments)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -44,6 +47,12 @@ pub(super) async fn list(
 }
 
 /// One deployment with its timeline.
+#[utoipa::path(get, path = "/devices/{id}/deployments/{deployment_id}", tag = "deployments",
+    params(
+        ("id" = String, Path, description = "The device's id"),
+        ("deployment_id" = i64, Path, description = "The deployment's id"),
+    ),
+    responses((status = 200, description = "The deployment", body = DeploymentDetail)))]
 pub(super) async fn find(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -55,10 +64,13 @@ pub(super) async fn find(
 }
 
 /// Gives a device a release at once.
+#[utoipa::path(post, path = "/devices/{id}/deployments", tag = "deployments", params(("id" = String, Path, description = "The device's id")),
+    request_body = NewDeployment,
+    responses((status = 201, description = "It is offered to the device", body = DeploymentDetail)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
-    request: Result<Json<Request>, JsonRejection>,
+    request: Result<Json<NewDeployment>, JsonRejection>,
 ) -> Result<(StatusCode, Json<DeploymentDetail>), Problem> {
     let Path(id) = id?;
     let Json(request) = request?;
@@ -67,21 +79,26 @@ pub(super) async fn create(
     let release = release.ok_or_else(|| {
         Problem::parameter("release", &request.release.to_string(), "the id of one that GET /api/v1/releases lists")
     })?;
-    let mut transaction = state.pool.begin().await?;
-    let Some(created) = store::create(&mut transaction, state.organisation, key, release.id).await? else {
+    let given = state.rollouts.deploy(&release, &[key]).await?;
+    let Some(given) = given.first() else {
         let detail = format!("{id} is at another update: wait for its end, or cancel it");
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
-    transaction.commit().await?;
-    state.rollouts.deployment_changed(&id, None);
-    if registry::store::is_online(&state.pool, key).await? {
-        state.rollouts.nudge(&id, &release.version).await;
-    }
-    let found = store::find(&state.pool, key, created).await?.ok_or_else(|| unknown(&created.to_string()))?;
+    let found = store::find(&state.pool, key, given.id).await?.ok_or_else(|| unknown(&given.id.to_string()))?;
     Ok((StatusCode::CREATED, Json(found)))
 }
 
 /// Cancels a deployment: 202 while the device is asked.
+#[utoipa::path(post, path = "/devices/{id}/deployments/{deployment_id}/cancel", tag = "deployments",
+    params(
+        ("id" = String, Path, description = "The device's id"),
+        ("deployment_id" = i64, Path, description = "The deployment's id"),
+    ),
+    request_body = Option<Cancellation>,
+    responses(
+        (status = 200, description = "It is cancelled", body = DeploymentDetail),
+        (status = 202, description = "The device is asked to cancel", body = DeploymentDetail),
+    ))]
 pub(super) async fn cancel(
     State(state): State<AppState>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -104,12 +121,6 @@ pub(super) async fn cancel(
     };
     let found = store::find(&state.pool, key, deployment).await?.ok_or_else(|| unknown(&text))?;
     Ok((status, Json(found)))
-}
-
-async fn device_key(state: &AppState, id: &str) -> Result<i32, Problem> {
-    let unknown = || Problem::unknown_device(id);
-    let valid: DeviceId = id.parse().map_err(|_| unknown())?;
-    registry::store::key(&state.pool, state.organisation, valid.as_str()).await?.ok_or_else(unknown)
 }
 
 fn deployment_id(text: &str) -> Result<i64, Problem> {

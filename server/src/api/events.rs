@@ -33,6 +33,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const OVERLAP_MICROS: i64 = 10_000_000;
 
 /// Streams events; `device` for one device's, `rollout` for one rollout's, `since` (or `Last-Event-ID`) for readings from then on.
+#[utoipa::path(get, path = "/events", tag = "events",
+    params(
+        ("device" = Option<String>, Query, description = "One device's events: readings, device, command"),
+        ("rollout" = Option<i64>, Query, description = "One rollout's events: rollout"),
+        ("since" = Option<String>, Query, description = "Readings from then on: Unix seconds or RFC 3339"),
+    ),
+    responses((status = 200, description = "Server-sent events; the fleet's where neither is named",
+        content_type = "text/event-stream", body = String)))]
 pub(super) async fn stream(
     State(state): State<AppState>,
     headers: HeaderMap,

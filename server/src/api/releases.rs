@@ -9,20 +9,24 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// All releases.
-#[derive(Debug, Serialize)]
-pub(super) struct Releases {
-    releases: Vec<Release>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Releases {
+    pub(crate) releases: Vec<Release>,
 }
 
 /// All releases, the newest first.
+#[utoipa::path(get, path = "/releases", tag = "releases", responses((status = 200, description = "The releases", body = Releases)))]
 pub(super) async fn list(State(state): State<AppState>) -> Result<Json<Releases>, Problem> {
     Ok(Json(Releases { releases: store::list(&state.pool, state.organisation).await? }))
 }
 
 /// One release.
+#[utoipa::path(get, path = "/releases/{id}", tag = "releases", params(("id" = i64, Path, description = "The release's id")),
+    responses((status = 200, description = "The release", body = Release)))]
 pub(super) async fn find(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -33,6 +37,12 @@ pub(super) async fn find(
 }
 
 /// Takes a bundle, which is the whole body: 201 with the new release, or 200 with the one that it is already.
+#[utoipa::path(post, path = "/releases", tag = "releases",
+    request_body(content_type = "application/octet-stream", description = "The signed RAUC bundle"),
+    responses(
+        (status = 200, description = "The same bundle was here already", body = Release),
+        (status = 201, description = "The new release", body = Release),
+    ))]
 pub(super) async fn upload(State(state): State<AppState>, body: Body) -> Result<(StatusCode, Json<Release>), Problem> {
     let uploaded = state.bundles.upload(&state.pool, state.organisation, body.into_data_stream()).await?;
     Ok(match uploaded {
@@ -51,6 +61,8 @@ pub(super) async fn upload(State(state): State<AppState>, body: Body) -> Result<
 }
 
 /// Deletes a release that was never deployed.
+#[utoipa::path(delete, path = "/releases/{id}", tag = "releases", params(("id" = i64, Path, description = "The release's id")),
+    responses((status = 204, description = "It is gone")))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,

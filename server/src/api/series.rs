@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use microkernel_wire::{DeviceId, SensorName};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Steps of one answer at most.
 const MAX_STEPS: u32 = 2_000;
@@ -17,15 +18,27 @@ const MAX_STEPS: u32 = 2_000;
 const DEFAULT_STEPS: u32 = 600;
 
 /// A sensor's readings, thinned out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Series {
+    #[schema(value_type = String)]
     device_id: DeviceId,
     sensor: String,
     bucket_seconds: f64,
+    /// `[time, mean, min, max, count, anomaly]` each.
+    #[schema(value_type = Vec<Vec<Option<f64>>>)]
     buckets: Vec<Bucket>,
 }
 
 /// A sensor's readings of a range in at most `buckets` buckets, ascending by time.
+#[utoipa::path(get, path = "/devices/{id}/series", tag = "telemetry",
+    params(
+        ("id" = String, Path, description = "The device's id"),
+        ("sensor" = String, Query, description = "The sensor's name"),
+        ("from" = String, Query, description = "Measured at or after: Unix seconds or RFC 3339"),
+        ("to" = String, Query, description = "Measured before: Unix seconds or RFC 3339"),
+        ("buckets" = Option<u32>, Query, minimum = 1, maximum = 2_000, description = "At most so many; 600 where absent"),
+    ),
+    responses((status = 200, description = "The buckets", body = Series)))]
 pub(super) async fn series(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,

@@ -9,15 +9,18 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use microkernel_wire::DeviceId;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A new token; it is not shown again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Token {
     token: String,
 }
 
 /// Gives a device a token of its own, in place of any before.
+#[utoipa::path(post, path = "/devices/{id}/target-token", tag = "tokens", params(("id" = String, Path, description = "The device's id")),
+    responses((status = 201, description = "The new token", body = Token)))]
 pub(super) async fn new_target(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -28,6 +31,8 @@ pub(super) async fn new_target(
 }
 
 /// Takes a device's token away.
+#[utoipa::path(delete, path = "/devices/{id}/target-token", tag = "tokens", params(("id" = String, Path, description = "The device's id")),
+    responses((status = 204, description = "It has none any more")))]
 pub(super) async fn remove_target(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
@@ -37,6 +42,8 @@ pub(super) async fn remove_target(
 }
 
 /// Gives the organisation's gateways a token, in place of any before.
+#[utoipa::path(post, path = "/gateway-token", tag = "tokens",
+    responses((status = 201, description = "The new token", body = Token)))]
 pub(super) async fn new_gateway(State(state): State<AppState>) -> Result<(StatusCode, Json<Token>), Problem> {
     let token = random();
     store::set_gateway_token(&state.pool, state.organisation, Some(&token)).await?;
@@ -44,6 +51,8 @@ pub(super) async fn new_gateway(State(state): State<AppState>) -> Result<(Status
 }
 
 /// Takes the gateways' token away.
+#[utoipa::path(delete, path = "/gateway-token", tag = "tokens",
+    responses((status = 204, description = "There is none any more")))]
 pub(super) async fn remove_gateway(State(state): State<AppState>) -> Result<StatusCode, Problem> {
     store::set_gateway_token(&state.pool, state.organisation, None).await?;
     Ok(StatusCode::NO_CONTENT)

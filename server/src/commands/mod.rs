@@ -14,10 +14,11 @@ pub use store::{find, list};
 use crate::time::Time;
 use microkernel_wire::ResponseStatus;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How far a command has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CommandState {
     /// Not yet with the broker: the device has no session there, or the broker is away.
@@ -75,7 +76,7 @@ impl CommandState {
 }
 
 /// A command to a device.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CommandRecord {
     /// Names it in the device's answers.
     pub id: Uuid,

@@ -11,7 +11,8 @@ pub use feedback::{Execution, Feedback, Finished};
 pub use state::{DeploymentState, Event, IllegalTransition, next};
 
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A device at one update counts as in flight for no longer than this without a word from it; then it has failed.
 pub(crate) const SILENCE_HOURS: i32 = 24;
@@ -19,7 +20,7 @@ pub(crate) const SILENCE_HOURS: i32 = 24;
 pub(crate) const LAPSE_MINUTES: i32 = 15;
 
 /// A deployment as the API and the pages show it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Deployment {
     /// Names it; hawkBit's action id.
     pub id: i64,
@@ -55,8 +56,19 @@ pub struct Deployment {
     pub finished_at: Option<Time>,
 }
 
+/// A deployment that was given to a device at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Given {
+    /// The deployment.
+    pub id: i64,
+    /// Whose.
+    pub device_id: String,
+    /// Whether the device is connected, and so learns of it at once.
+    pub online: bool,
+}
+
 /// An entry of a deployment's timeline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineEntry {
     /// When.
     pub at: Time,
@@ -71,7 +83,7 @@ pub struct TimelineEntry {
 }
 
 /// A deployment with its timeline, the oldest entry first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeploymentDetail {
     /// The deployment.
     #[serde(flatten)]

@@ -11,10 +11,11 @@
 //! Between `offered` and `rebooting` a device may leave steps out, but never goes back: a step that comes late changes
 //! nothing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How far a deployment is. The order is that of its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeploymentState {
     /// It waits for its turn.

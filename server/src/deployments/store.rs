@@ -5,6 +5,7 @@ mod change;
 pub(crate) use change::*;
 
 use super::{Deployment, DeploymentDetail, DeploymentState, TimelineEntry};
+use crate::state::OrganisationId;
 use crate::time::Time;
 use sqlx::PgPool;
 
@@ -54,12 +55,30 @@ impl From<Row> for Deployment {
     }
 }
 
+/// Which deployments are asked for: those that meet all that is given.
+#[derive(Debug, Clone, Copy, Default)]
+struct Filter {
+    organisation: Option<OrganisationId>,
+    device_key: Option<i32>,
+    rollout_id: Option<i64>,
+    id: Option<i64>,
+    limit: Option<i64>,
+}
+
+/// The newest 100 deployments of an organisation, the newest first.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn newest(pool: &PgPool, organisation: OrganisationId) -> Result<Vec<Deployment>, sqlx::Error> {
+    select(pool, Filter { organisation: Some(organisation), limit: Some(LISTED), ..Filter::default() }).await
+}
+
 /// The newest 100 deployments of a device, the newest first.
 ///
 /// # Errors
 /// The database's.
 pub(crate) async fn of_device(pool: &PgPool, device_key: i32) -> Result<Vec<Deployment>, sqlx::Error> {
-    select(pool, Some(device_key), None, None, LISTED).await
+    select(pool, Filter { device_key: Some(device_key), limit: Some(LISTED), ..Filter::default() }).await
 }
 
 /// All deployments of a rollout, by wave and device.
@@ -67,7 +86,7 @@ pub(crate) async fn of_device(pool: &PgPool, device_key: i32) -> Result<Vec<Depl
 /// # Errors
 /// The database's.
 pub(crate) async fn of_rollout(pool: &PgPool, rollout_id: i64) -> Result<Vec<Deployment>, sqlx::Error> {
-    let mut deployments = select(pool, None, Some(rollout_id), None, i64::MAX).await?;
+    let mut deployments = select(pool, Filter { rollout_id: Some(rollout_id), ..Filter::default() }).await?;
     deployments.sort_by(|a, b| (a.wave, &a.device_id).cmp(&(b.wave, &b.device_id)));
     Ok(deployments)
 }
@@ -77,17 +96,12 @@ pub(crate) async fn of_rollout(pool: &PgPool, rollout_id: i64) -> Result<Vec<Dep
 /// # Errors
 /// The database's.
 pub(crate) async fn find(pool: &PgPool, device_key: i32, id: i64) -> Result<Option<DeploymentDetail>, sqlx::Error> {
-    let Some(deployment) = select(pool, Some(device_key), None, Some(id), 1).await?.pop() else { return Ok(None) };
+    let only = Filter { device_key: Some(device_key), id: Some(id), ..Filter::default() };
+    let Some(deployment) = select(pool, only).await?.pop() else { return Ok(None) };
     Ok(Some(DeploymentDetail { deployment, timeline: timeline(pool, id).await? }))
 }
 
-async fn select(
-    pool: &PgPool,
-    device_key: Option<i32>,
-    rollout_id: Option<i64>,
-    id: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Deployment>, sqlx::Error> {
+async fn select(pool: &PgPool, filter: Filter) -> Result<Vec<Deployment>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT d.id, v.id AS device_id, d.release_id, r.version, d.rollout_id, d.wave, d.state, d.cancel_requested,
@@ -95,13 +109,14 @@ async fn select(
                d.offered_at AS "offered_at: Time", d.updated_at AS "updated_at!: Time",
                d.finished_at AS "finished_at: Time"
            FROM deployments d JOIN devices v ON v.key = d.device_key JOIN releases r ON r.id = d.release_id
-           WHERE ($1::integer IS NULL OR d.device_key = $1) AND ($2::bigint IS NULL OR d.rollout_id = $2)
-               AND ($3::bigint IS NULL OR d.id = $3)
-           ORDER BY d.id DESC LIMIT $4"#,
-        device_key,
-        rollout_id,
-        id,
-        limit
+           WHERE ($1::integer IS NULL OR d.organisation_id = $1) AND ($2::integer IS NULL OR d.device_key = $2)
+               AND ($3::bigint IS NULL OR d.rollout_id = $3) AND ($4::bigint IS NULL OR d.id = $4)
+           ORDER BY d.id DESC LIMIT $5"#,
+        filter.organisation.map(|organisation| organisation.0),
+        filter.device_key,
+        filter.rollout_id,
+        filter.id,
+        filter.limit
     )
     .fetch_all(pool)
     .await?;

@@ -5,12 +5,13 @@
 pub(crate) mod store;
 
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What arrived of one run of a device's numbering.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LedgerEntry {
     /// Which run.
     pub boot_id: Uuid,
@@ -23,6 +24,7 @@ pub struct LedgerEntry {
     /// Numbers from 1 to the highest received that did not arrive.
     pub missing: i64,
     /// Those as inclusive ranges, the lowest 100.
+    #[schema(value_type = Vec<[i64; 2]>)]
     pub gaps: Vec<(i64, i64)>,
     /// When the first of them arrived.
     pub first_received_at: Time,

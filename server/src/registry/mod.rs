@@ -10,10 +10,11 @@ use crate::ledger::LedgerEntry;
 use crate::rejections::RejectionCount;
 use crate::time::Time;
 use microkernel_wire::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Whether a device is connected to the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceState {
     /// It has not said yet.
@@ -53,7 +54,7 @@ impl From<microkernel_wire::DeviceState> for DeviceState {
 }
 
 /// A device as the fleet's overview shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Device {
     /// Its identity.
     pub id: String,
@@ -75,10 +76,12 @@ pub struct Device {
     pub sensors: Vec<Sensor>,
     /// Messages and readings refused so far.
     pub rejected: i64,
+    /// Its tags, by name.
+    pub tags: Vec<String>,
 }
 
 /// A sensor of a device.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sensor {
     /// Its name on the device.
     pub name: String,
@@ -93,18 +96,19 @@ pub struct Sensor {
 }
 
 /// A sensor's newest reading.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Latest {
     /// The value, in the sensor's unit.
     pub value: f64,
     /// When it was measured, in Unix seconds.
+    #[schema(value_type = f64)]
     pub timestamp: Timestamp,
     /// Whether the device's model calls it an anomaly.
     pub anomaly: bool,
 }
 
 /// A device with everything that its own page shows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceDetail {
     /// What the overview shows.
     #[serde(flatten)]

@@ -23,7 +23,8 @@ pub async fn list(
                (SELECT count(*) FROM telemetry t
                 WHERE t.device_key = d.key AND t.anomaly AND t.ts > now() - interval '24 hours') AS "anomalies_24h!",
                coalesce((SELECT sum(r.count) FROM rejections r
-                WHERE r.organisation_id = d.organisation_id AND r.device_id = d.id), 0)::bigint AS "rejected!"
+                WHERE r.organisation_id = d.organisation_id AND r.device_id = d.id), 0)::bigint AS "rejected!",
+               ARRAY(SELECT t.tag FROM device_tags t WHERE t.device_key = d.key ORDER BY t.tag) AS "tags!"
            FROM devices d
            WHERE d.organisation_id = $1 AND ($2::text[] IS NULL OR d.id = ANY ($2))
            ORDER BY d.id"#,
@@ -47,6 +48,7 @@ pub async fn list(
             created_at: row.created_at,
             anomalies_24h: row.anomalies_24h,
             rejected: row.rejected,
+            tags: row.tags,
         })
         .collect())
 }
@@ -108,16 +110,6 @@ pub async fn find(pool: &PgPool, organisation: OrganisationId, id: &str) -> Resu
 pub(crate) async fn key(pool: &PgPool, organisation: OrganisationId, id: &str) -> Result<Option<i32>, sqlx::Error> {
     sqlx::query_scalar!("SELECT key FROM devices WHERE organisation_id = $1 AND id = $2", organisation.0, id)
         .fetch_optional(pool)
-        .await
-}
-
-/// Whether a device is connected to the broker.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn is_online(pool: &PgPool, device_key: i32) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT state = 'online' AS "online!" FROM devices WHERE key = $1"#, device_key)
-        .fetch_one(pool)
         .await
 }
 

@@ -3,13 +3,14 @@
 pub(crate) mod store;
 
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The longest sample of a refused message that is kept, in bytes.
 pub(crate) const SAMPLE_BYTES: usize = 512;
 
 /// How often something was refused, and the newest of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RejectionCount {
     /// A short word for what was wrong: `invalid`, `too_large`, `wrong_device`, `implausible_timestamp` and others.
     pub kind: String,

@@ -4,20 +4,23 @@
 //! of our own and only then registered. No name from outside ever becomes a file's.
 
 mod inspect;
+mod place;
 mod storage;
 pub(crate) mod store;
 mod upload;
 
 pub use inspect::{InspectError, Inspector};
+pub use place::Place;
 pub use storage::{Bundles, Content, Settings, StorageError};
 pub use upload::{UploadError, Uploaded};
 
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A release as the API and the pages show it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Release {
     /// Names it; hawkBit's software module id.
     pub id: i64,
@@ -60,7 +63,7 @@ impl Release {
 }
 
 /// An image in a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Image {
     /// The class of the slot, or the name of the artifact repository, that it is for.
     pub name: String,

@@ -1,13 +1,12 @@
-//! Where bundles are kept: a folder here, S3-compatible storage where that is configured one day; the interface is
-//! [`ObjectStore`]'s. A bundle's key is a UUID of its release's own.
+//! The bundles in the storage ([`Place`]), and those that are just being received, which are in a folder in any case. A
+//! bundle's key is a UUID of its release's own.
 
-use super::Inspector;
+use super::{Inspector, Place};
 use crate::data_dir::private_dir;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt};
 use md5::Md5;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetResultPayload, ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha1::Sha1;
@@ -56,8 +55,10 @@ pub enum StorageError {
 /// How bundles are taken.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder that bundles are kept in, and received in a part of.
+    /// The folder that bundles are received in, and kept in where `place` says so.
     pub folder: PathBuf,
+    /// Where they are kept.
+    pub place: Place,
     /// The largest bundle taken, in bytes.
     pub max_bytes: u64,
     /// What verifies them.
@@ -107,7 +108,7 @@ impl Bundles {
     /// # Errors
     /// [`StorageError::File`] names what can't be used.
     pub fn open(settings: Settings) -> Result<Self, StorageError> {
-        let Settings { folder, max_bytes, inspector } = settings;
+        let Settings { folder, place, max_bytes, inspector } = settings;
         let at = |path: &Path| {
             let path = path.to_owned();
             move |cause| StorageError::File { path, cause }
@@ -119,8 +120,19 @@ impl Bundles {
             _ => {}
         }
         private_dir(&incoming).map_err(at(&incoming))?;
-        let storage = Arc::new(LocalFileSystem::new_with_prefix(&kept)?);
-        Ok(Self { storage, incoming, max_bytes, inspector })
+        Ok(Self { storage: place.open(&kept)?, incoming, max_bytes, inspector })
+    }
+
+    /// Asks the storage for something, so that one that can't be reached is told at the start and not at the first
+    /// upload.
+    ///
+    /// # Errors
+    /// It does not answer, or does not let this server in.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        match self.storage.head(&location(Uuid::nil())).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes an upload to local disk and takes its digests on the way.

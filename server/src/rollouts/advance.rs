@@ -6,6 +6,7 @@ use crate::deployments;
 use crate::live::Live;
 use crate::releases;
 use crate::state::OrganisationId;
+use crate::targets::{self, TargetError};
 use crate::time::Time;
 use microkernel_wire::CommandName;
 use serde_json::json;
@@ -25,9 +26,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// Carries rollouts out. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Rollouts {
-    pool: PgPool,
-    organisation: OrganisationId,
-    live: Live,
+    pub(super) pool: PgPool,
+    pub(super) organisation: OrganisationId,
+    pub(super) live: Live,
     commands: CommandDispatcher,
     due: Arc<Due>,
 }
@@ -45,14 +46,9 @@ pub enum CreateError {
     /// There is no such release.
     #[error("there is no release {0}: GET /api/v1/releases lists them")]
     NoRelease(i64),
-    /// No device is meant.
-    #[error("no device is meant: none matches target and from_versions that does not run version {0} already")]
-    NoDevices(String),
-    /// Devices that are named are not there.
-    #[error(
-        "{0} of the devices named in target are not known here, or run another version than asked for, or this one already"
-    )]
-    Missing(usize),
+    /// No devices, or others than named.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The database does not answer.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -103,16 +99,11 @@ impl Rollouts {
         let release = releases::store::find(&self.pool, self.organisation, new.release).await?;
         let release = release.ok_or(CreateError::NoRelease(new.release))?;
         let mut transaction = self.pool.begin().await?;
-        let devices = store::targets(&mut transaction, self.organisation, new).await?;
-        if let super::Target::Devices(named) = &new.target {
-            let named: BTreeSet<&str> = named.iter().map(|id| id.as_str()).collect();
-            if named.len() > devices.len() {
-                return Err(CreateError::Missing(named.len() - devices.len()));
-            }
-        }
-        if devices.is_empty() {
-            return Err(CreateError::NoDevices(release.version));
-        }
+        let from_versions = new.from_versions.as_deref();
+        let resolve =
+            targets::store::resolve(&mut transaction, self.organisation, &new.target, from_versions, new.release);
+        let devices = resolve.await?;
+        new.target.check_found(devices.len(), &release.version)?;
         let id = store::create(&mut transaction, self.organisation, new, &devices).await?;
         store::note(&mut transaction, id, &format!("created for {} devices", devices.len())).await?;
         transaction.commit().await?;

@@ -5,20 +5,23 @@
 //! and devices are at it: deployments enter flight only there, and leave it at any time.
 
 mod advance;
+mod direct;
 mod plan;
 mod request;
 pub(crate) mod store;
 
 pub use advance::{Change, CreateError, Rollouts};
 pub use plan::{Plan, Situation, Standing, plan};
-pub use request::{NewRollout, NewWave, Target, WaveSize, Window, sizes};
+pub use request::{NewRollout, NewWave, WaveSize, Window, sizes};
+pub(crate) use request::{default_error, default_success};
 
 use crate::deployments::Deployment;
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How a rollout stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutState {
     /// It begins later.
@@ -58,7 +61,7 @@ impl RolloutState {
 }
 
 /// A rollout as the API and the pages show it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rollout {
     /// Names it.
     pub id: i64,
@@ -79,6 +82,7 @@ pub struct Rollout {
     /// When deployments are offered, every day in UTC; always where `None`.
     pub window: Option<Window>,
     /// Which devices were asked for.
+    #[schema(value_type = crate::api::schema::Target)]
     pub target: serde_json::Value,
     /// Only devices of these versions were taken.
     pub from_versions: Option<Vec<String>>,
@@ -91,7 +95,7 @@ pub struct Rollout {
 }
 
 /// A wave as the API and the pages show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Wave {
     /// From 1.
     pub number: i32,
@@ -120,7 +124,7 @@ pub struct Wave {
 }
 
 /// A rollout with every deployment and its log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RolloutDetail {
     /// The rollout.
     #[serde(flatten)]
@@ -132,7 +136,7 @@ pub struct RolloutDetail {
 }
 
 /// An entry of a rollout's log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogEntry {
     /// When.
     pub at: Time,

@@ -1,8 +1,9 @@
 //! What a rollout is asked to be, parsed; and how its devices are divided into waves.
 
+use crate::targets::Target;
 use crate::time::Time;
-use microkernel_wire::{DeviceId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 
 /// The most deployments in flight when nothing is asked for.
 const DEFAULT_IN_FLIGHT: u16 = 10;
@@ -10,7 +11,7 @@ const DEFAULT_IN_FLIGHT: u16 = 10;
 const MAX_WAVES: usize = 100;
 
 /// A rollout that is asked for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRollout {
     /// For people; 1 to 128 characters.
@@ -19,40 +20,29 @@ pub struct NewRollout {
     pub release: i64,
     /// The devices.
     #[serde(default)]
+    #[schema(value_type = crate::api::schema::Target)]
     pub target: Target,
     /// Only devices that run one of these versions.
     #[serde(default)]
     pub from_versions: Option<Vec<String>>,
     /// The waves; one of all devices where none is given.
     #[serde(default)]
+    #[schema(value_type = Vec<WaveFields>)]
     pub waves: Vec<NewWave>,
     /// So many deployments are in flight at most.
     #[serde(default = "default_in_flight")]
     pub max_in_flight: u16,
     /// When it begins, RFC 3339; at once where `None`.
-    #[serde(default, deserialize_with = "time")]
+    #[serde(default)]
     pub starts_at: Option<Time>,
     /// When deployments are offered, every day in UTC.
     #[serde(default)]
     pub window: Option<Window>,
 }
 
-/// Which devices.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// All there are.
-    #[default]
-    All,
-    /// These.
-    Devices(Vec<DeviceId>),
-    /// Those whose id begins so.
-    Prefix(String),
-}
-
 /// A wave that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "WaveFields")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "WaveFields", into = "WaveFields")]
 pub struct NewWave {
     /// How many devices; in the last wave all that are left.
     pub size: WaveSize,
@@ -63,10 +53,12 @@ pub struct NewWave {
 }
 
 /// A wave as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WaveFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
     percent: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
     #[serde(default = "default_success")]
     success_threshold_percent: u8,
@@ -88,6 +80,17 @@ impl TryFrom<WaveFields> for NewWave {
     }
 }
 
+impl From<NewWave> for WaveFields {
+    fn from(wave: NewWave) -> Self {
+        let (percent, count) = match wave.size {
+            WaveSize::Percent(percent) => (Some(percent), None),
+            WaveSize::Count(count) => (None, Some(count)),
+        };
+        let NewWave { success_threshold_percent, error_threshold_percent, .. } = wave;
+        Self { percent, count, success_threshold_percent, error_threshold_percent }
+    }
+}
+
 /// The size of a wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaveSize {
@@ -98,12 +101,14 @@ pub enum WaveSize {
 }
 
 /// The hours of the day, in UTC, in which deployments are offered; over midnight where `to` is before `from`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// The first minute.
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$")]
     pub from: Minute,
     /// The minute after the last.
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$")]
     pub to: Minute,
 }
 
@@ -173,11 +178,9 @@ impl NewRollout {
         if self.window.is_some_and(|window| window.from == window.to) {
             return Err("window: from and to are the same: expected two minutes of the day".to_owned());
         }
-        let is_text = |text: &String| !text.contains('\0');
-        if !self.from_versions.iter().flatten().all(is_text)
-            || matches!(&self.target, Target::Prefix(text) if !is_text(text))
-        {
-            return Err("from_versions, target: expected no character NUL".to_owned());
+        self.target.check()?;
+        if self.from_versions.iter().flatten().any(|version| version.contains('\0')) {
+            return Err("from_versions: expected no character NUL".to_owned());
         }
         if self.waves.is_empty() {
             let all = WaveSize::Percent(100);
@@ -212,26 +215,21 @@ fn default_in_flight() -> u16 {
     DEFAULT_IN_FLIGHT
 }
 
-fn default_success() -> u8 {
+/// The percentage of successes that starts the next wave when nothing is asked for.
+pub(crate) fn default_success() -> u8 {
     90
 }
 
-fn default_error() -> u8 {
+/// The percentage of failures that halts a rollout when nothing is asked for.
+pub(crate) fn default_error() -> u8 {
     10
-}
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let time: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| de::Error::custom(format!("{text:?} is no point in time such as 2026-01-01T22:00:00Z")))?;
-    Ok(Some(Time(Timestamp::from_micros(time.as_microsecond()))))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use microkernel_wire::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! The rollouts' SQL.
 
 use super::request::Minute;
-use super::{LogEntry, NewRollout, Plan, Rollout, RolloutState, Standing, Target, Wave, Window, sizes};
+use super::{LogEntry, NewRollout, Plan, Rollout, RolloutState, Standing, Wave, Window, sizes};
 use crate::state::OrganisationId;
 use crate::time::Time;
 use sqlx::{PgConnection, PgPool};
@@ -131,33 +131,6 @@ pub(crate) async fn log(pool: &PgPool, id: i64) -> Result<Vec<LogEntry>, sqlx::E
         id
     )
     .fetch_all(pool)
-    .await
-}
-
-/// The devices that a rollout is for, by id: without those that run its version already.
-pub(super) async fn targets(
-    connection: &mut PgConnection,
-    organisation: OrganisationId,
-    new: &NewRollout,
-) -> Result<Vec<i32>, sqlx::Error> {
-    let (ids, prefix) = match &new.target {
-        Target::All => (None, None),
-        Target::Devices(ids) => (Some(ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()), None),
-        Target::Prefix(prefix) => (None, Some(prefix.as_str())),
-    };
-    sqlx::query_scalar!(
-        "SELECT v.key FROM devices v JOIN releases r ON r.id = $5
-         WHERE v.organisation_id = $1 AND ($2::text[] IS NULL OR v.id = ANY ($2))
-             AND ($3::text IS NULL OR starts_with(v.id, $3)) AND ($4::text[] IS NULL OR v.version = ANY ($4))
-             AND v.version IS DISTINCT FROM r.version
-         ORDER BY v.id",
-        organisation.0,
-        ids.as_deref(),
-        prefix,
-        new.from_versions.as_deref(),
-        new.release
-    )
-    .fetch_all(connection)
     .await
 }
 

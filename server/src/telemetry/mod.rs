@@ -9,6 +9,7 @@ pub use store::history;
 use crate::time::Time;
 use microkernel_wire::{Reading, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Which readings of a device are asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,13 +25,15 @@ pub struct Range {
 }
 
 /// A reading as it was stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StoredReading {
     /// As on the wire.
     #[serde(flatten)]
+    #[schema(value_type = crate::api::schema::Reading)]
     pub reading: Reading,
     /// The device's own timestamp where it was implausible, and `timestamp` is the time of arrival instead.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
     pub device_timestamp: Option<Timestamp>,
 }
 

@@ -7,6 +7,7 @@ use crate::commands::{self, CommandRecord};
 use crate::deployments::{self, DeploymentDetail};
 use crate::registry;
 use crate::state::AppState;
+use crate::tags::{self, MAX_TAGS, Tag};
 use axum::extract::{Form, Path, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
@@ -14,6 +15,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use microkernel_wire::DeviceId;
 use minijinja::context;
 use minijinja::value::Serde;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::json;
 
 /// Commands shown, the newest first.
@@ -23,17 +26,19 @@ const UPDATES: usize = 5;
 
 /// `GET /devices/{id}`
 pub(super) async fn show(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, PageError> {
-    page(&app, &id, StatusCode::OK, &CommandForm::default(), &FieldErrors::new(), None).await
+    page(&app, &id, StatusCode::OK, &Refused::default()).await
 }
 
-async fn page(
-    app: &AppState,
-    id: &str,
-    status: StatusCode,
-    form: &CommandForm,
-    errors: &FieldErrors,
-    failure: Option<&str>,
-) -> Result<Response, PageError> {
+/// What was filled in and not taken, and why.
+#[derive(Debug, Default)]
+struct Refused {
+    form: CommandForm,
+    errors: FieldErrors,
+    failure: Option<String>,
+    tags: Option<(String, String)>,
+}
+
+async fn page(app: &AppState, id: &str, status: StatusCode, refused: &Refused) -> Result<Response, PageError> {
     let no_such_device = || PageError::NoSuchDevice(id.to_owned());
     let id: DeviceId = id.parse().map_err(|_| no_such_device())?;
     let device = registry::find(&app.pool, app.organisation, id.as_str()).await?.ok_or_else(no_such_device)?;
@@ -44,8 +49,10 @@ async fn page(
         status,
         "device.html",
         context! {
-            device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors), failure,
-            updates => Serde(updates),
+            device => Serde(device), commands => Serde(commands), updates => Serde(updates),
+            form => Serde(&refused.form), errors => Serde(&refused.errors), failure => refused.failure.as_deref(),
+            tags_text => refused.tags.as_ref().map(|(text, _)| text.as_str()),
+            tags_failure => refused.tags.as_ref().map(|(_, reason)| reason.as_str()),
         },
     )
 }
@@ -77,8 +84,47 @@ pub(super) async fn send_command(
         Ok(command) if wants_json => Ok((StatusCode::ACCEPTED, axum::Json(command)).into_response()),
         Ok(_) => Ok(Redirect::to(&format!("/devices/{id}#commands-title")).into_response()),
         Err(refusal) if wants_json => Ok(refusal.into_problem()),
-        Err(refusal) => page(&app, &id, refusal.status, &form, &refusal.errors, refusal.failure.as_deref()).await,
+        Err(refusal) => {
+            let Refusal { status, errors, failure } = refusal;
+            page(&app, &id, status, &Refused { form, errors, failure, tags: None }).await
+        }
     }
+}
+
+/// The tags as they are filled in.
+#[derive(Debug, Deserialize)]
+pub(super) struct TagsForm {
+    tags: String,
+}
+
+/// `GET /devices/{id}/tags`: the device's page, for what is at this address after tags were refused.
+pub(super) async fn without_tags(Path(id): Path<String>) -> Redirect {
+    Redirect::to(&format!("/devices/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC)))
+}
+
+/// `POST /devices/{id}/tags`: gives the device these tags, or shows the page with what is wrong.
+pub(super) async fn set_tags(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    Form(TagsForm { tags: text }): Form<TagsForm>,
+) -> Result<Response, PageError> {
+    let key = match id.parse::<DeviceId>() {
+        Ok(device) => registry::store::key(&app.pool, app.organisation, device.as_str()).await?,
+        Err(_) => None,
+    };
+    let key = key.ok_or_else(|| PageError::NoSuchDevice(id.clone()))?;
+    let tags: Result<Vec<Tag>, _> = text.split([' ', ',']).filter(|tag| !tag.is_empty()).map(str::parse).collect();
+    let reason = match tags {
+        Ok(tags) if tags.len() <= MAX_TAGS => {
+            tags::store::set(&app.pool, key, &tags).await?;
+            app.live.changed([id.clone()]);
+            return Ok(Redirect::to(&format!("/devices/{id}")).into_response());
+        }
+        Ok(tags) => format!("These are {} tags: at most {MAX_TAGS} are kept.", tags.len()),
+        Err(error) => error.to_string(),
+    };
+    page(&app, &id, StatusCode::UNPROCESSABLE_ENTITY, &Refused { tags: Some((text, reason)), ..Refused::default() })
+        .await
 }
 
 async fn send(app: &AppState, id: &str, form: &CommandForm) -> Result<CommandRecord, Refusal> {
@@ -132,7 +178,7 @@ mod tests {
         let (commands, form, errors) = (Vec::<CommandRecord>::new(), CommandForm::default(), FieldErrors::new());
         let context = context! {
             device => Serde(device), commands => Serde(commands), form => Serde(form), errors => Serde(errors),
-            failure => None::<&str>, updates => Serde(Vec::<DeploymentDetail>::new()),
+            failure => None::<&str>, tags_text => None::<&str>, tags_failure => None::<&str>, updates => Serde(Vec::<DeploymentDetail>::new()),
         };
         let html = render::text("device.html", context).unwrap();
         html.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -142,14 +188,16 @@ mod tests {
         json!({
             "id": "device-001", "state": "online", "state_changed_at": "2026-01-01T00:00:00.000Z", "version": null,
             "slot": null, "last_seen_at": null, "created_at": "2026-01-01T00:00:00.000Z", "anomalies_24h": 0,
-            "sensors": [], "rejected": 0, "health": null, "health_at": null, "ledger": [], "rejections": [],
+            "sensors": [], "rejected": 0, "tags": ["pilot"], "health": null, "health_at": null, "ledger": [], "rejections": [],
         })
     }
 
     #[test]
     fn a_device_that_has_said_nothing_yet_has_a_page() {
         let html = html(device());
-        for text in ["sent no readings yet", "No health report yet", "No numbered readings yet", "not reported"] {
+        for text in
+            ["sent no readings yet", "No health report yet", "No numbered readings yet", "not reported", ">pilot</a>"]
+        {
             assert!(html.contains(text), "{text}: {html}");
         }
     }

@@ -62,10 +62,8 @@ fn model(devices: Vec<Device>, query: &FleetQuery, remembered: Remembered) -> Va
     let order = query.order(remembered);
 
     let search = query.search.to_lowercase();
-    let mut shown: Vec<Device> = devices
-        .into_iter()
-        .filter(|device| passes(device, query.filter) && device.id.to_lowercase().contains(&search))
-        .collect();
+    let mut shown: Vec<Device> =
+        devices.into_iter().filter(|device| passes(device, query.filter) && matches(device, &search)).collect();
     sort(&mut shown, order);
     let matching = shown.len();
     let pages = matching.div_ceil(view.page_size()).max(1);
@@ -103,6 +101,11 @@ fn links(query: &FleetQuery, order: Order, page: usize) -> Value {
         next => query.href(|q| q.page = page + 1),
         everything => query.href(|q| { q.search.clear(); q.filter = Filter::All; q.page = 1 }),
     }
+}
+
+/// Whether a device's id or one of its tags has the text, which is in lower case.
+fn matches(device: &Device, search: &str) -> bool {
+    std::iter::once(&device.id).chain(&device.tags).any(|name| name.to_lowercase().contains(search))
 }
 
 fn passes(device: &Device, filter: Filter) -> bool {
@@ -148,6 +151,7 @@ mod tests {
             anomalies_24h: number % 3,
             sensors: vec![],
             rejected: 0,
+            tags: if number == 2 { vec!["Pilot".to_owned()] } else { vec![] },
         }
     }
 
@@ -173,6 +177,11 @@ mod tests {
         assert_eq!(shown(four(), "state=anomalies").0, ["device-001", "device-002", "device-004"]);
         assert_eq!(shown(four(), "q=DEVICE-003").0, ["device-003"]);
         assert_eq!(shown(four(), "q=x").0, [""; 0]);
+    }
+
+    #[test]
+    fn a_device_is_found_by_its_tag() {
+        assert_eq!(shown(four(), "q=pilot").0, ["device-002"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ const ROWS_A_PAGE: usize = 100;
 /// The fleet page's parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct FleetQuery {
-    /// Part of a device's id, in any case.
+    /// Part of a device's id or of one of its tags, in any case.
     pub(super) search: String,
     /// Which devices.
     pub(super) filter: Filter,

@@ -33,6 +33,7 @@ pub fn router() -> Router<AppState> {
         .route("/", get(fleet::show))
         .route("/devices/{id}", get(device::show))
         .route("/devices/{id}/commands", post(device::send_command))
+        .route("/devices/{id}/tags", get(device::without_tags).post(device::set_tags))
         .route("/releases", get(releases::show))
         .route("/rollouts", get(rollouts::list).post(rollouts::create))
         .route("/rollouts/{id}", get(rollouts::show))

@@ -52,12 +52,16 @@ pub(super) async fn show(State(app): State<AppState>, Path(id): Path<String>) ->
     render::page(StatusCode::OK, "rollout.html", context)
 }
 
-/// `POST /rollouts/{id}/{pause, resume, cancel}`: does it where the state admits it, and shows the rollout.
+/// `POST /rollouts/{id}/{pause, resume, cancel, retry}`: does it where the state admits it, and shows the rollout, or
+/// the new one.
 pub(super) async fn change(
     State(app): State<AppState>,
     Path((id, action)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let id: i64 = id.parse().map_err(|_| PageError::NoSuchPage)?;
+    if action == "retry" {
+        return retry(&app, id).await;
+    }
     let change = match action.as_str() {
         "pause" => app.rollouts.pause(id).await?,
         "resume" => app.rollouts.resume(id).await?,
@@ -68,5 +72,18 @@ pub(super) async fn change(
         Change::Unknown => Err(PageError::NoSuchPage),
         // The state that does not admit it is on the page.
         Change::Done(_) | Change::Illegal(_) => Ok(Redirect::to(&format!("/rollouts/{id}")).into_response()),
+    }
+}
+
+async fn retry(app: &AppState, id: i64) -> Result<Response, PageError> {
+    match app.rollouts.retry(id).await {
+        Ok(Some(new)) => Ok(Redirect::to(&format!("/rollouts/{new}")).into_response()),
+        Ok(None) => Err(PageError::NoSuchPage),
+        Err(CreateError::Database(error)) => Err(error.into()),
+        // All of them run the release by now, or are gone: the form shows why there is nothing to roll out.
+        Err(error) => {
+            let (status, reason) = (StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
+            list_page(app, status, &RolloutForm::default(), Some(&reason)).await
+        }
     }
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use microkernel_server::config::{BrokerAddress, Requested};
 use microkernel_server::data_dir::DataDir;
 use microkernel_server::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host};
-use microkernel_server::releases::{self, Bundles, Inspector};
+use microkernel_server::releases::{self, Bundles, Inspector, Place};
 use microkernel_server::state::AppState;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -74,7 +74,8 @@ impl World {
     pub(crate) async fn server_on(&self, broker: &BrokerAddress) -> Server {
         let inspector = Inspector { program: "rauc".into(), keyring: self.folder.path().join("keyring.pem") };
         let folder = self.folder.path().join("bundles");
-        let bundles = Bundles::open(releases::Settings { folder, max_bytes: 0, inspector }).unwrap();
+        let bundles =
+            Bundles::open(releases::Settings { folder, place: Place::Folder, max_bytes: 0, inspector }).unwrap();
         Server::start((*self.pool.connect_options()).clone(), broker, bundles).await
     }
 

@@ -4,12 +4,20 @@
 
 mod artifacts;
 mod bundles;
+mod command_line;
 mod ddi;
 mod ddi_access;
+mod description;
 mod device;
+mod https;
 mod nudge;
 mod pages;
+#[path = "../embedded/server.rs"]
+#[allow(dead_code, reason = "it serves other tests, too")]
+mod program;
 mod releases;
 mod rollouts;
+mod s3;
 mod simulation;
+mod tags;
 mod world;

@@ -1,12 +1,13 @@
 //! A database, a broker and bundles of a test's own, and servers on them.
 
 use crate::bundles::Signer;
+use crate::description::Description;
 use crate::device::Device;
 use microkernel_server::config::{BrokerAddress, Requested};
 use microkernel_server::data_dir::DataDir;
 use microkernel_server::embedded::{Authority, EmbeddedBroker, EmbeddedPostgres, Host};
 use microkernel_server::https::{Peer, TlsListener};
-use microkernel_server::releases::{Bundles, Inspector, Settings};
+use microkernel_server::releases::{Bundles, Inspector, Place, Settings};
 use microkernel_server::router::{device_router, router};
 use microkernel_server::state::AppState;
 use microkernel_server::web::ConnectionGuide;
@@ -86,7 +87,12 @@ impl World {
     }
 
     pub(crate) async fn server_with(&self, inspector: Inspector) -> Server {
-        let settings = Settings { folder: self.folder.path().join("bundles"), max_bytes: MAX_BYTES, inspector };
+        let settings = Settings {
+            folder: self.folder.path().join("bundles"),
+            place: Place::Folder,
+            max_bytes: MAX_BYTES,
+            inspector,
+        };
         Server::start(self, settings).await
     }
 
@@ -130,6 +136,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     /// `127.0.0.1:port`
     pub(crate) https: String,
+    description: Description,
     shutdown: CancellationToken,
     runtime: Option<Runtime>,
 }
@@ -151,13 +158,14 @@ impl Server {
             tokio::spawn(axum::serve(http, router(state.clone(), ConnectionGuide::default())).into_future());
             let https = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = https.local_addr().unwrap().to_string();
-            let listener = TlsListener::start(https, &files).unwrap();
+            let (listener, _) = TlsListener::start(https, files).unwrap();
             let devices = device_router(state).into_make_service_with_connect_info::<Peer>();
             tokio::spawn(axum::serve(listener, devices).into_future());
             (url, address)
         });
         let (url, https) = start.await.unwrap();
-        Self { url, https, shutdown, runtime: Some(runtime) }
+        let description = Description::of(&url).await;
+        Self { url, https, description, shutdown, runtime: Some(runtime) }
     }
 
     /// Ends in the middle of whatever it does.
@@ -165,13 +173,17 @@ impl Server {
         self.runtime.take().unwrap().shutdown_background();
     }
 
+    /// Calls the API; what it answers must be as its description says.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let mut request = reqwest::Client::new().request(method, format!("{}/api/v1{path}", self.url));
+        let mut request = reqwest::Client::new().request(method.clone(), format!("{}/api/v1{path}", self.url));
         if let Some(body) = body {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap();
-        (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
+        let status = answer.status();
+        let body = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null);
+        self.description.check(&method, &format!("/api/v1{path}"), status.as_u16(), &body);
+        (status, body)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

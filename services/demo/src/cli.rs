@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::Wanted;
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -16,6 +17,14 @@ pub struct Cli {
     /// Folder of all data, logs and certificates
     #[arg(long, env = "DEMO_DIR", default_value = "target/demo", value_name = "DIR")]
     pub dir: PathBuf,
+
+    /// Boot the whole operating system in QEMU as one more device, virtual-001
+    #[arg(long, env = "VIRTUAL_DEVICE", default_value = "auto", value_name = "WHEN")]
+    pub virtual_device: Wanted,
+
+    /// The source's folder images, which makes that device's image
+    #[arg(long, default_value = "images", value_name = "DIR")]
+    pub images: PathBuf,
 
     /// End by itself so many seconds after everything runs; 0 for never
     #[arg(long, env = "DEMO_SECONDS", default_value_t = 0, value_name = "N")]

@@ -5,6 +5,7 @@ use crate::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use microkernel_wire::DeviceId;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Options {
     pub devices: usize,
     /// The server's ports; `None` for its usual ones, or others where those are taken.
     pub ports: Option<Ports>,
+    /// More arguments for the server.
+    pub server_arguments: Vec<OsString>,
 }
 
 /// A server and its devices, from nothing to running and back.
@@ -65,12 +68,22 @@ impl Fleet {
         &self.layout
     }
 
+    /// What keeps its processes running.
+    pub(crate) fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// Who is told what happens.
+    pub(crate) fn reporter(&self) -> &dyn Reporter {
+        &*self.reporter
+    }
+
     /// Starts everything. May be abandoned at any point, for [`Self::stop`].
     ///
     /// # Errors
     /// The server does not start, or a device can't be. A device that does not connect in time is only reported.
     pub async fn start(&self) -> anyhow::Result<Running> {
-        let server = Server::start(&self.supervisor, &self.layout, self.options.ports)?;
+        let server = Server::start(&self.supervisor, &self.layout, self.options.ports, &self.options.server_arguments)?;
         let endpoints = server.ready(&*self.reporter).await?;
         for notice in server.port_notices() {
             self.reporter.say(&notice);

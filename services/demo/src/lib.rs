@@ -5,6 +5,7 @@
 //!
 //! - [`Fleet`] starts and stops all of it; [`Server`] and [`Device`] are its parts.
 //! - [`Supervisor`] keeps each process running and ends them in order: uplinks first, which drain, the server last.
+//! - [`VirtualDevice`] is one more device: the whole operating system, in QEMU.
 //! - [`Layout`] says where everything lives below one folder; nothing outside it is touched.
 //!
 //! Every process is started from the thread that runs the runtime, and told by the kernel to end when that thread does
@@ -27,6 +28,7 @@ mod server;
 mod simulation;
 mod summary;
 mod supervisor;
+mod virtual_device;
 
 pub use device::{Device, Identity};
 pub use endpoints::{DeviceEndpoint, Endpoints, ServerEndpoints};
@@ -38,3 +40,4 @@ pub use program::{Program, sibling};
 pub use reporter::{Plain, Reporter, Terminal};
 pub use server::Server;
 pub use supervisor::{Service, Stage, Supervisor};
+pub use virtual_device::{VirtualDevice, Wanted};

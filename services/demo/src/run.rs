@@ -2,7 +2,7 @@
 
 use crate::cli::Cli;
 use crate::fleet::Running;
-use crate::{Fleet, Options, Reporter, Terminal, summary};
+use crate::{Fleet, Options, Reporter, Terminal, VirtualDevice, summary};
 use anyhow::Context;
 use std::future;
 use std::sync::Arc;
@@ -16,7 +16,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub async fn demo(cli: Cli) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let reporter = Arc::new(Terminal::default());
-    let options = Options { dir: cli.dir, devices: cli.devices.into(), ports: None };
+    let virtual_device = VirtualDevice::choose(cli.virtual_device, &cli.images)?;
+    let server_arguments = virtual_device.as_ref().map(VirtualDevice::server_arguments).unwrap_or_default();
+    let options = Options { dir: cli.dir, devices: cli.devices.into(), ports: None, server_arguments };
     let fleet = Fleet::prepare(options, reporter.clone())?;
     let lifetime = (cli.seconds > 0).then(|| Duration::from_secs(cli.seconds));
 
@@ -29,6 +31,7 @@ pub async fn demo(cli: Cli) -> anyhow::Result<()> {
         tokio::select! {
             () = signals.next() => {}
             () = over(lifetime) => {}
+            () = accompany(&virtual_device, &fleet, running) => {}
         }
     }
     reporter.say("");
@@ -43,6 +46,16 @@ pub async fn demo(cli: Cli) -> anyhow::Result<()> {
         reporter.say(&format!("stopped; the data is in {}", fleet.layout().dir().display()));
     }
     Ok(())
+}
+
+/// Looks after the virtual device, or says why there is none. Never ends.
+async fn accompany(device: &Result<VirtualDevice, Option<String>>, fleet: &Fleet, running: &Running) {
+    match device {
+        Ok(device) => device.accompany(fleet, running).await,
+        Err(Some(obstacle)) => fleet.reporter().say(&format!("no virtual device: {obstacle}")),
+        Err(None) => {}
+    }
+    future::pending().await
 }
 
 async fn over(lifetime: Option<Duration>) {

@@ -27,17 +27,24 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server, on these ports or those that it chooses and remembers; it is not ready yet.
+    /// Starts the server, on these ports or those that it chooses and remembers, and with `more_arguments`; it is not
+    /// ready yet.
     ///
     /// # Errors
     /// It has not been built.
-    pub fn start(supervisor: &Supervisor, layout: &Layout, ports: Option<Ports>) -> anyhow::Result<Self> {
+    pub fn start(
+        supervisor: &Supervisor,
+        layout: &Layout,
+        ports: Option<Ports>,
+        more_arguments: &[OsString],
+    ) -> anyhow::Result<Self> {
         let data_dir = layout.server();
         let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into(), data_dir.clone().into()];
         if let Some(Ports { http, mqtts }) = ports {
             let http = format!("127.0.0.1:{http}");
             arguments.extend(["--http".into(), http.into(), "--mqtt-port".into(), mqtts.to_string().into()]);
         }
+        arguments.extend_from_slice(more_arguments);
         let program = Program {
             name: "server".to_owned(),
             program: sibling("microkernel-server")?,

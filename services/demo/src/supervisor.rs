@@ -16,6 +16,8 @@ use tokio_util::task::TaskTracker;
 /// The stages of ending, in this order: an uplink still has the sensor, the bus and the broker while it drains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// The virtual device.
+    VirtualDevice,
     /// Uplinks.
     Uplink,
     /// Sensor services.
@@ -27,13 +29,13 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 4] = [Self::Uplink, Self::Sensor, Self::Bus, Self::Server];
+    const ALL: [Self; 5] = [Self::VirtualDevice, Self::Uplink, Self::Sensor, Self::Bus, Self::Server];
 
     /// How long a process may take from SIGTERM to its end before it is killed.
     fn patience(self) -> Duration {
         match self {
             Self::Uplink => Duration::from_secs(15),
-            Self::Sensor | Self::Bus => Duration::from_secs(5),
+            Self::VirtualDevice | Self::Sensor | Self::Bus => Duration::from_secs(5),
             Self::Server => Duration::from_secs(40),
         }
     }
@@ -42,7 +44,7 @@ impl Stage {
 /// Starts processes, starts them again when they end, and ends them all.
 pub struct Supervisor {
     reporter: Arc<dyn Reporter>,
-    groups: [Group; 4],
+    groups: [Group; 5],
 }
 
 #[derive(Default)]

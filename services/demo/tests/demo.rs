@@ -29,7 +29,7 @@ fn folder() -> TempDir {
 
 fn demo(folder: &Path, arguments: &[&str]) -> Child {
     Command::new(sibling("microkernel-demo").unwrap())
-        .args(["--devices", "2", "--dir"])
+        .args(["--virtual-device", "off", "--devices", "2", "--dir"])
         .arg(folder)
         .args(arguments)
         .stdin(Stdio::null())

@@ -15,6 +15,7 @@ mod lm75;
 mod open;
 mod sht3x;
 mod simulated;
+mod smbus;
 mod sysfs;
 mod thermal;
 mod tmp105;

@@ -9,6 +9,7 @@
 //! - [`worker`]: one thread per source, with the [`schedule`] of each of its sensors and the [`backoff`] of failures.
 //! - [`roster`]: brings the workers in line with the [`settings`].
 //! - [`config_files`]: where the settings are read from and kept; [`service`]: the bus's view; [`run`]: the life.
+//! - [`read_once`]: the short way, for technicians: each sensor once, to the terminal.
 //! - [`recorder`]: stamps with the [`clock`], numbers and keeps readings in the [`ring`].
 
 pub mod backoff;
@@ -17,6 +18,7 @@ pub mod clock;
 pub mod config_files;
 pub mod driver;
 pub mod quantity;
+pub mod read_once;
 pub mod recorder;
 pub mod ring;
 pub mod roster;

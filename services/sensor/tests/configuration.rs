@@ -116,3 +116,30 @@ async fn the_command_line_checks_a_configuration_and_lists_the_drivers() {
     let help = String::from_utf8(run("--help").stdout).unwrap();
     assert!(help.contains("MICROKERNEL_CONFIG_PATH") && help.contains("/etc/microkernel/config.d"), "{help}");
 }
+
+#[tokio::test]
+async fn the_command_line_reads_each_sensor_once_and_says_which_did_not_answer() {
+    let steady = "[sensor.sensors.A]\ndriver = 'simulated'\nmean = 25.5\namplitude = 0\nnoise = 0\ndrift_per_hour = 0\n\
+                  spike_probability = 0\nstuck_probability = 0\nunit = 'kW'\n";
+    let device = Device::new(steady);
+    let read = || {
+        let output = device.command().arg("--read-once").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    assert_eq!(read(), (Some(0), "A: 25.5 kW\n".to_owned(), String::new()));
+
+    device.configure(&format!("{steady}[sensor.sensors.B]\ndriver = 'lm75'\nbus = 255\n"));
+    let missing = "B: open lm75 at i2c-255 address 0x48: No such file or directory (errno 2)\n";
+    assert_eq!(read(), (Some(1), "A: 25.5 kW\n".to_owned(), missing.to_owned()));
+
+    device.configure(BAD);
+    let (code, stdout, stderr) = read();
+    assert_eq!((code, stdout.as_str()), (Some(78), ""));
+    assert!(stderr.contains(BAD_TEXT), "{stderr}");
+
+    device.configure("");
+    let (code, _, stderr) = read();
+    assert_eq!(code, Some(78));
+    assert!(stderr.contains("no sensors are configured"), "{stderr}");
+}

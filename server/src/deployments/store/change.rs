@@ -1,7 +1,7 @@
 //! What changes deployments. A change locks the deployment's row, asks the state machine, and notes what happened.
 
 use crate::deployments::feedback::CancelAnswer;
-use crate::deployments::{DeploymentState, Event, Feedback, LAPSE_MINUTES, Outcome, SILENCE_HOURS, next};
+use crate::deployments::{DeploymentState, Event, Feedback, Given, LAPSE_MINUTES, Outcome, SILENCE_HOURS, next};
 use crate::state::OrganisationId;
 use sqlx::{PgConnection, PgPool};
 
@@ -21,29 +21,33 @@ pub(crate) async fn fetched(pool: &PgPool, id: i64) -> Result<bool, sqlx::Error>
     Ok(kept.rows_affected() > 0)
 }
 
-/// Gives a device a release at once; `None` when it is at another deployment.
+/// Gives devices a release at once; those that are at another deployment are left out.
 pub(crate) async fn create(
-    connection: &mut PgConnection,
+    pool: &PgPool,
     organisation: OrganisationId,
-    device_key: i32,
+    device_keys: &[i32],
     release_id: i64,
-) -> Result<Option<i64>, sqlx::Error> {
-    let id = sqlx::query_scalar!(
-        "INSERT INTO deployments (organisation_id, device_key, release_id, state, offers, offered_at, from_version,
-             confirmed)
-         SELECT $1, key, $3, 'offered', 1, clock_timestamp(), version, auto_confirm FROM devices WHERE key = $2
-         ON CONFLICT (device_key) WHERE state IN ('offered', 'downloading', 'installing', 'rebooting') DO NOTHING
-         RETURNING id",
+) -> Result<Vec<Given>, sqlx::Error> {
+    sqlx::query_as!(
+        Given,
+        r#"WITH given AS (
+               INSERT INTO deployments (organisation_id, device_key, release_id, state, offers, offered_at,
+                   from_version, confirmed)
+               SELECT $1, key, $3, 'offered', 1, clock_timestamp(), version, auto_confirm
+               FROM devices WHERE key = ANY ($2) ORDER BY id
+               ON CONFLICT (device_key) WHERE state IN ('offered', 'downloading', 'installing', 'rebooting') DO NOTHING
+               RETURNING id, device_key),
+           noted AS (
+               INSERT INTO deployment_events (deployment_id, state, source)
+               SELECT id, 'offered', 'server' FROM given)
+           SELECT given.id, v.id AS device_id, v.state = 'online' AS "online!"
+           FROM given JOIN devices v ON v.key = given.device_key ORDER BY v.id"#,
         organisation.0,
-        device_key,
+        device_keys,
         release_id
     )
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(id) = id {
-        note(connection, id, DeploymentState::Offered, None, &[]).await?;
-    }
-    Ok(id)
+    .fetch_all(pool)
+    .await
 }
 
 /// A deployment, locked.

@@ -37,7 +37,12 @@ impl System {
         let folder = tempfile::Builder::new().prefix("mk-").tempdir().unwrap();
         // The server's database runs as another user when this one is root, and has to get at its folder.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        let options = Options { dir: folder.path().to_owned(), devices, ports: Some(Ports::any().unwrap()) };
+        let options = Options {
+            dir: folder.path().to_owned(),
+            devices,
+            ports: Some(Ports::any().unwrap()),
+            server_arguments: vec![],
+        };
         let fleet = Fleet::prepare(options, Arc::new(Plain)).unwrap();
         let running = fleet.start().await.unwrap();
         // The client has none of its own, though it asks without TLS. It may be there: tests share a process under

@@ -1,11 +1,46 @@
-//! What the I2C drivers share: errors with their errno.
+//! What the I2C drivers share: the bus, and errors with their errno.
 //!
 //! Each chip opens `/dev/i2c-N` for itself. The kernel serializes the transactions of one adapter, and all sensors
 //! that one chip backs share one driver, so a chip's multi-step measurement is never interleaved with another.
 
-use super::Fault;
-use linux_embedded_hal::I2CError;
+use super::{Fault, smbus};
+use embedded_hal::i2c::{ErrorType, I2c, Operation};
 use linux_embedded_hal::i2cdev::linux::LinuxI2CError;
+use linux_embedded_hal::{I2CError, I2cdev};
+use std::path::Path;
+
+/// A bus, `/dev/i2c-N`.
+///
+/// Transactions are I2C messages. An adapter that refuses those because it can do SMBus alone gets them as such from
+/// then on.
+pub(super) struct Bus {
+    device: I2cdev,
+    smbus_only: bool,
+}
+
+impl Bus {
+    /// Opens the bus; says nothing about the chips on it.
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+        Ok(Self { device: I2cdev::new(path)?, smbus_only: false })
+    }
+}
+
+impl ErrorType for Bus {
+    type Error = I2CError;
+}
+
+impl I2c for Bus {
+    fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), I2CError> {
+        if !self.smbus_only {
+            match self.device.transaction(address, operations) {
+                Err(error) if error.errno() == Some(smbus::EOPNOTSUPP) => self.smbus_only = true,
+                done => return done,
+            }
+        }
+        self.device.set_slave_address(address.into())?;
+        Ok(smbus::transaction(&mut *self.device, operations)?)
+    }
+}
 
 /// An I2C error that may know the operating system's error number.
 pub(super) trait BusError: embedded_hal::i2c::Error {

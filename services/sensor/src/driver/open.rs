@@ -4,6 +4,7 @@ use super::bme280::Bme280;
 use super::gpio_motion::{CharacterDeviceLine, GpioMotion};
 use super::hts221::Hts221;
 use super::hwmon::Hwmon;
+use super::i2c::Bus;
 use super::iio::Iio;
 use super::lm75::Lm75;
 use super::sht3x::Sht3x;
@@ -12,7 +13,7 @@ use super::thermal::Thermal;
 use super::tmp105::Tmp105;
 use super::{Driver, Events, Fault, I2cChip};
 use crate::settings::Source;
-use linux_embedded_hal::{Delay, I2cdev};
+use linux_embedded_hal::Delay;
 use std::path::PathBuf;
 
 /// Opens drivers. The service uses [`Hardware`]; tests bring their own.
@@ -57,7 +58,7 @@ impl Open for Hardware {
 
 impl Hardware {
     fn open_i2c(&self, chip: I2cChip, bus: u8, address: u8) -> Result<Box<dyn Driver>, Fault> {
-        let i2c = I2cdev::new(self.dev.join(format!("i2c-{bus}")))?;
+        let i2c = Bus::open(&self.dev.join(format!("i2c-{bus}")))?;
         Ok(match chip {
             I2cChip::Lm75 => Box::new(Lm75::new(i2c, address)),
             I2cChip::Tmp105 => Box::new(Tmp105::open(i2c, address, &mut Delay)?),

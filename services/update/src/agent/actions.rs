@@ -3,7 +3,7 @@
 use super::Agent;
 use crate::{
     ddi::Feedback,
-    machine::{Action, ActionId, Deployment, Event, Failure, Outcome, Stage, Transport},
+    machine::{Action, ActionId, Deployment, Event, Failure, Outcome, Transport},
 };
 use microkernel_bus::{logind::LogindProxy, ml::ScorerProxy, rauc::BundleAccess, wasm::TransformerProxy};
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Agent {
             Action::Discard => self.discard(),
             Action::Tell(action, stage, text) => {
                 tracing::info!("action {action}: {text}");
-                self.tell(&action, stage, &text).await;
+                self.tell(&action, &Feedback::stage(stage, &text)).await;
             }
             Action::Report(action, outcome) => return self.report(action, &outcome).await,
             Action::AnswerCancel(action, answer) => {
@@ -107,8 +107,8 @@ impl Agent {
         }
     }
 
-    pub(super) async fn tell(&self, action: &ActionId, stage: Stage, text: &str) {
-        if let Err(error) = self.client.tell(action, &Feedback::stage(stage, text)).await {
+    pub(super) async fn tell(&self, action: &ActionId, feedback: &Feedback) {
+        if let Err(error) = self.client.tell(action, feedback).await {
             tracing::warn!("the server was not told: {error}");
         }
     }

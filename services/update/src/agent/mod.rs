@@ -4,10 +4,10 @@ mod actions;
 mod view;
 
 use crate::{
-    ddi::{Client, DdiError, Download, Poll},
+    ddi::{Client, DdiError, Download, Feedback, Poll},
     installer::Installer,
     journal_file::{JournalError, JournalFile},
-    machine::{Action, Context, Device, Event, Evidence, Journal, Stage, State, next},
+    machine::{Action, Context, Device, Event, Evidence, Journal, State, next},
     on_bus::OnBus,
     schedule::Schedule,
     settings::Settings,
@@ -158,8 +158,9 @@ impl Agent {
             return;
         };
         self.told_progress = progress;
-        let (action, text) = (work.deployment.action.clone(), format!("{}: {progress} %", self.journal.state.name()));
-        self.tell(&action, Stage::Proceeding, &text).await;
+        let (action, feedback) =
+            (work.deployment.action.clone(), Feedback::progress(self.journal.state.name(), progress));
+        self.tell(&action, &feedback).await;
     }
 
     /// Asks the server, and lets the machine have the answer.

@@ -12,6 +12,7 @@ pub struct Feedback {
     execution: &'static str,
     finished: &'static str,
     details: Vec<String>,
+    progress_percent: Option<u32>,
 }
 
 impl Feedback {
@@ -23,6 +24,12 @@ impl Feedback {
             Stage::Downloaded => "downloaded",
         };
         Self::new(execution, "none", &[text.to_owned()])
+    }
+
+    /// How far what is under way is.
+    pub fn progress(what: &str, percent: u32) -> Self {
+        let feedback = Self::stage(Stage::Proceeding, &format!("{what}: {percent} %"));
+        Self { progress_percent: Some(percent), ..feedback }
     }
 
     /// How an action ended.
@@ -44,18 +51,18 @@ impl Feedback {
 
     fn new(execution: &'static str, finished: &'static str, details: &[String]) -> Self {
         let details = details.iter().map(|detail| shortened(detail)).collect();
-        Self { execution, finished, details }
+        Self { execution, finished, details, progress_percent: None }
     }
 
     /// As the API wants it.
     pub(super) fn body(&self, action: &str) -> Value {
+        let mut result = json!({ "finished": self.finished });
+        if let Some(percent) = self.progress_percent {
+            result["progress"] = json!({ "cnt": percent, "of": 100 });
+        }
         json!({
             "id": action,
-            "status": {
-                "execution": self.execution,
-                "result": { "finished": self.finished },
-                "details": self.details,
-            },
+            "status": { "execution": self.execution, "result": result, "details": self.details },
         })
     }
 }
@@ -78,6 +85,13 @@ mod tests {
             assert!(text.len() <= MAX_DETAIL_BYTES && text.ends_with('…'), "{length}");
         }
         assert_eq!(shortened("short"), "short");
+    }
+
+    #[test]
+    fn progress_is_told_in_words_and_numbers() {
+        let body = Feedback::progress("installing", 46).body("8");
+        assert_eq!(body["status"]["details"], json!(["installing: 46 %"]));
+        assert_eq!(body["status"]["result"], json!({"finished": "none", "progress": {"cnt": 46, "of": 100}}));
     }
 
     #[test]
