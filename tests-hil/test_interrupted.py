@@ -14,12 +14,8 @@ BREAK_S = 30
 def under_way(device, workshop, deploy):
     """An update whose download is in the middle. Not an adaptive one: it has to be downloaded whole."""
     deployment = deploy(workshop.system(adaptive=False))
-
-    def is_downloading():
-        now = deployment.look()
-        return now and now["state"] == "installing" and device.rauc_progress() >= 50
-
-    device.until(is_downloading, 600, "RAUC does not write the slot")
+    deployment.said("into slot", 600)
+    device.until(lambda: 50 <= device.rauc_progress() < 90, 600, "RAUC is not seen in the middle of the slot", poll_s=0.5)
     assert deployment.look()["state"] == "installing"
     return deployment
 

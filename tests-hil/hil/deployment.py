@@ -37,6 +37,14 @@ class Deployment:
 
         return self.device.until(arrived, deadline_s, f"the deployment is not {' or '.join(sorted(states))}")
 
+    def said(self, words, deadline_s):
+        """Waits until something was said of it."""
+        def heard():
+            now = self.look()
+            return now and words in self.text(now)
+
+        self.device.until(heard, deadline_s, f"nobody says {words!r}")
+
     def succeeded(self, deadline_s=1500):
         """Waits for its success."""
         return self.until({"succeeded"}, deadline_s)
