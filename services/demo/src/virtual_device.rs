@@ -93,6 +93,8 @@ impl VirtualDevice {
             leftovers: vec![],
         };
         say(&format!("boots; that takes one to three minutes. Its console: {}", program.log.display()));
+        // What the console said in an earlier demo is no news.
+        program.begin_log().with_context(|| format!("{} can't be set aside", program.log.display()))?;
         let mut console = BootLog::at(program.log.clone());
         fleet.supervisor().start(Stage::VirtualDevice, program);
         loop {
