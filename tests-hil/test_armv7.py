@@ -11,7 +11,7 @@ import pytest
 
 BUILD = Path(__file__).resolve().parent.parent / "images" / "build"
 TARGET = "armv7-unknown-linux-gnueabihf"
-PROGRAMS = os.environ.get("ARMV7_PROGRAMS", "sensor uplink update health").split()
+PROGRAMS = os.environ.get("ARMV7_PROGRAMS", "sensor uplink update health provision").split()
 
 
 def last_line(*command):

@@ -66,12 +66,12 @@ def configuration():
 
 def machine(name, path):
     """Every recipe parses, and whatever image and bundle depend on is there."""
-    said = layers.shell(path, "bitbake -p && bitbake -g microkernel-image microkernel-bundle", log=f"parse-{name}")
-    recipes = re.search(r"Parsing of \d+ \.bb files complete .*?(\d+) targets", said) or re.search(r"(\d+) targets", said)
-    errors = [line for line in said.splitlines() if line.startswith(("ERROR", "WARNING"))]
-    if errors:
-        raise Failed(errors[0])
-    return f"{recipes.group(1) if recipes else 'all'} targets, no error, no warning; image and bundle resolved"
+    said = layers.shell(path, "bitbake -g microkernel-image microkernel-bundle", log=f"parse-{name}")
+    parsed = re.search(r"Parsing of (\d+) \.bb files complete .*?(\d+) targets.*, 0 errors", said)
+    complaints = [line for line in said.splitlines() if line.startswith(("ERROR", "WARNING"))]
+    if complaints or not parsed:
+        raise Failed(complaints[0] if complaints else "BitBake does not say how many recipes it parsed")
+    return f"{parsed.group(1)} recipes, {parsed.group(2)} targets: no error, no warning; image and bundle resolved"
 
 
 def check_layer():
