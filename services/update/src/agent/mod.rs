@@ -7,7 +7,7 @@ use crate::{
     ddi::{Client, DdiError, Download, Feedback, Poll},
     installer::Installer,
     journal_file::{JournalError, JournalFile},
-    machine::{Action, Context, Device, Event, Evidence, Journal, State, next},
+    machine::{Action, ActionId, Context, Device, Event, Evidence, Journal, Stage, State, next},
     on_bus::OnBus,
     schedule::Schedule,
     settings::Settings,
@@ -53,6 +53,8 @@ pub struct Agent {
     looked: Option<Instant>,
     /// Why the server, RAUC or the disk is of no use at present; empty when they are.
     trouble: String,
+    /// The trouble that the server was told of last, and with which action: once is enough.
+    told_trouble: Option<(ActionId, String)>,
 }
 
 impl Agent {
@@ -93,6 +95,7 @@ impl Agent {
             reboot_asked: None,
             looked: None,
             trouble: String::new(),
+            told_trouble: None,
             settings,
             client,
             installer,
@@ -179,7 +182,9 @@ impl Agent {
                 if self.in_step {
                     self.trouble.clear();
                 }
+                let offered = offer.action().cloned();
                 self.handle(Event::Polled(offer)).await;
+                self.tell_trouble(offered).await;
                 if let Some(url) = wants_attributes {
                     let attributes = self.attributes();
                     if let Err(error) = self.client.put_attributes(url, &attributes).await {
@@ -194,6 +199,15 @@ impl Agent {
                 Err(error)
             }
         }
+    }
+
+    /// Tells the server why what it offers is not begun.
+    async fn tell_trouble(&mut self, offered: Option<ActionId>) {
+        let trouble = offered.filter(|_| !self.trouble.is_empty()).map(|action| (action, self.trouble.clone()));
+        if let Some((action, trouble)) = trouble.as_ref().filter(|_| self.told_trouble != trouble) {
+            self.tell(action, &Feedback::stage(Stage::Scheduled, &format!("not begun: {trouble}"))).await;
+        }
+        self.told_trouble = trouble;
     }
 
     fn attributes(&self) -> BTreeMap<String, String> {

@@ -101,6 +101,17 @@ pub enum Offer {
     Cancel(ActionId),
 }
 
+impl Offer {
+    /// The action that it would have the device carry out.
+    pub fn action(&self) -> Option<&ActionId> {
+        match self {
+            Self::Deployment(deployment) => Some(&deployment.action),
+            Self::Unusable { action, .. } => Some(action),
+            Self::Nothing | Self::Cancel(_) => None,
+        }
+    }
+}
+
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

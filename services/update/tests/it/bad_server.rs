@@ -193,6 +193,9 @@ async fn a_journal_that_cannot_be_written_stops_the_update_before_it_begins() {
     let _agent = device.start();
     let agent = device.agent().await;
     eventually("the error", async || agent.last_error().await.ok()?.contains("journal.json").then_some(())).await;
+    server.until_polled().await;
+    let told = server.details();
+    assert!(matches!(&told[..], [reason] if reason.starts_with("not begun: write ")), "once: {told:?}");
     assert!(rauc.world().inspected.is_empty());
     fs::remove_dir(device.path("state/update/journal.new")).unwrap();
     eventually("the reboot", async || (device.services.reboots() == 1).then_some(())).await;
