@@ -1,10 +1,10 @@
 //! What the health check found in the last boots: written by `microkernel-health`, read by the OTA agent, which has to
 //! explain a rollback from the other slot.
 
+use crate::replace_file;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -73,16 +73,11 @@ impl HealthRecord {
         verdicts.push(verdict);
         let excess = verdicts.len().saturating_sub(REMEMBERED);
         verdicts.drain(..excess);
-        self.replace(&verdicts).map_err(|source| HealthRecordError { path: self.path.clone(), source })
-    }
-
-    fn replace(&self, verdicts: &[Verdict]) -> io::Result<()> {
-        let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(verdicts)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        // For the agent to read, which is another user.
+        serde_json::to_vec_pretty(&verdicts)
+            .map_err(io::Error::from)
+            .and_then(|text| replace_file(&self.path, &text, 0o644))
+            .map_err(|source| HealthRecordError { path: self.path.clone(), source })
     }
 }
 
@@ -134,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_record_that_cannot_be_written_is_named() {
-        let error = HealthRecord::at("/nonexistent/verdicts.json").add(verdict("1", &[])).unwrap_err().to_string();
-        assert!(error.starts_with("write the health record /nonexistent/verdicts.json"), "{error}");
+        let error = HealthRecord::at("/proc/nonexistent/verdicts.json").add(verdict("1", &[])).unwrap_err().to_string();
+        assert!(error.starts_with("write the health record /proc/nonexistent/verdicts.json"), "{error}");
     }
 }

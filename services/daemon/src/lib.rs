@@ -27,11 +27,13 @@ pub mod health_record;
 mod logging;
 mod notify;
 mod recent;
+mod replace;
 mod run;
 mod state;
 
 pub use daemon::Daemon;
 pub use recent::recent_log;
+pub use replace::replace_file;
 pub use run::{DRAIN_LIMIT, DrainError, EXIT_CONFIG, run, run_with_drain_limit};
 pub use state::{STATE_DIR_VARIABLE, state_dir};
 pub use tokio_util::sync::CancellationToken;

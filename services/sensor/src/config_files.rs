@@ -2,11 +2,10 @@
 
 use crate::settings::{InvalidSettings, Settings};
 use microkernel_daemon::config::{ConfigError, Layers, Loaded};
+use microkernel_daemon::replace_file;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 /// The files of the service.
 ///
@@ -81,7 +80,7 @@ impl ConfigFiles {
             return Err(ApplyError::ForeignSection(section.clone()));
         }
         let path = self.own_dir().join("applied.toml");
-        replace(&path, toml).map_err(|source| ApplyError::Write { path, source })?;
+        replace_file(&path, toml.as_bytes(), 0o600).map_err(|source| ApplyError::Write { path, source })?;
         Ok(self.load()?)
     }
 
@@ -118,22 +117,11 @@ fn name_the_key(error: ConfigError, layers: &Layers) -> ConfigError {
     }
 }
 
-/// Replaces a file so that after a power cut there is the old text or the new one, whole.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::fs;
 
     const GOOD: &str = "[sensor.sensors.A]\ndriver = 'simulated'\n";
 

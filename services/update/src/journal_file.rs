@@ -1,11 +1,10 @@
 //! The journal on the data partition.
 
 use crate::machine::{ActionId, Concluded, Journal, Outcome, State};
+use microkernel_daemon::replace_file;
 use serde_json::Value;
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -57,18 +56,10 @@ impl JournalFile {
     /// # Errors
     /// When it can't be written: the old one stays.
     pub fn save(&self, journal: &Journal) -> Result<(), JournalError> {
-        self.replace(journal).map_err(|source| self.error("write", source))
-    }
-
-    fn replace(&self, journal: &Journal) -> io::Result<()> {
-        let dir = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(dir)?;
-        let new = self.path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(journal)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        File::open(dir)?.sync_all()
+        serde_json::to_vec_pretty(journal)
+            .map_err(io::Error::from)
+            .and_then(|text| replace_file(&self.path, &text, 0o600))
+            .map_err(|source| self.error("write", source))
     }
 
     fn error(&self, operation: &'static str, source: io::Error) -> JournalError {

@@ -1,13 +1,9 @@
 //! The last good configuration, which a service falls back to when the files are bad.
 
 use super::{ConfigError, Layers};
+use crate::replace_file;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 /// A configuration to go on with.
 #[derive(Debug)]
@@ -59,17 +55,5 @@ fn keep<T: Serialize>(value: &T, snapshot: &Path) -> anyhow::Result<()> {
     if fs::read_to_string(snapshot).is_ok_and(|kept| kept == text) {
         return Ok(());
     }
-    Ok(replace(snapshot, &text)?)
-}
-
-/// After a power cut there is the old file or the new one, whole.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(dir)?.sync_all()
+    Ok(replace_file(snapshot, text.as_bytes(), 0o600)?)
 }
