@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub async fn demo(cli: Cli) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let reporter = Arc::new(Terminal::default());
-    let virtual_device = VirtualDevice::choose(cli.virtual_device, &cli.images)?;
+    let virtual_device = VirtualDevice::choose(cli.virtual_device, &cli.images, &*reporter)?;
     let server_arguments = virtual_device.as_ref().map(VirtualDevice::server_arguments).unwrap_or_default();
     let options = Options { dir: cli.dir, devices: cli.devices.into(), ports: None, server_arguments };
     let fleet = Fleet::prepare(options, reporter.clone())?;
@@ -31,7 +31,7 @@ pub async fn demo(cli: Cli) -> anyhow::Result<()> {
         tokio::select! {
             () = signals.next() => {}
             () = over(lifetime) => {}
-            () = accompany(&virtual_device, &fleet, running) => {}
+            () = accompany(virtual_device.as_ref(), &fleet, running) => {}
         }
     }
     reporter.say("");
@@ -48,14 +48,12 @@ pub async fn demo(cli: Cli) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks after the virtual device, or says why there is none. Never ends.
-async fn accompany(device: &Result<VirtualDevice, Option<String>>, fleet: &Fleet, running: &Running) {
+/// Looks after the virtual device where there is one. Never ends.
+async fn accompany(device: Option<&VirtualDevice>, fleet: &Fleet, running: &Running) {
     match device {
-        Ok(device) => device.accompany(fleet, running).await,
-        Err(Some(obstacle)) => fleet.reporter().say(&format!("no virtual device: {obstacle}")),
-        Err(None) => {}
+        Some(device) => device.accompany(fleet, running).await,
+        None => future::pending().await,
     }
-    future::pending().await
 }
 
 async fn over(lifetime: Option<Duration>) {

@@ -4,8 +4,8 @@
 mod boot_log;
 mod image;
 
-use crate::{Fleet, Program, Running, Stage};
-use anyhow::Context;
+use crate::{Fleet, Program, Reporter, Running, Stage};
+use anyhow::{Context, bail};
 use boot_log::BootLog;
 use clap::ValueEnum;
 use image::Image;
@@ -40,19 +40,22 @@ pub struct VirtualDevice {
 }
 
 impl VirtualDevice {
-    /// The virtual device, if it is wanted and possible; otherwise why not, if that is worth a word. `images` is the
-    /// source's folder of that name.
+    /// The virtual device, if it is wanted and possible; where it would be wanted and is not possible, that is reported.
+    /// `images` is the source's folder of that name.
     ///
     /// # Errors
-    /// It is wanted and not possible.
-    pub fn choose(wanted: Wanted, images: &Path) -> anyhow::Result<Result<Self, Option<String>>> {
+    /// It is asked for and not possible.
+    pub fn choose(wanted: Wanted, images: &Path, reporter: &dyn Reporter) -> anyhow::Result<Option<Self>> {
         if wanted == Wanted::Off {
-            return Ok(Err(None));
+            return Ok(None);
         }
         match Image::find(images) {
-            Ok(image) => Ok(Ok(Self { image })),
-            Err(obstacle) if wanted == Wanted::Auto => Ok(Err(Some(obstacle))),
-            Err(obstacle) => Err(anyhow::anyhow!("there is no virtual device: {obstacle}")),
+            Ok(image) => Ok(Some(Self { image })),
+            Err(obstacle) if wanted == Wanted::On => bail!("there is no virtual device: {obstacle}"),
+            Err(obstacle) => {
+                reporter.say(&format!("no virtual device: {obstacle}"));
+                Ok(None)
+            }
         }
     }
 
