@@ -1,4 +1,4 @@
-//! The API's description, OpenAPI 3.1: gathered from the handlers that [`super::routes`] lists, completed here.
+//! The API's description, OpenAPI 3.1: gathered from the handlers that [`super::api`] lists, completed here.
 
 use super::problem::Problem;
 use std::collections::BTreeMap;

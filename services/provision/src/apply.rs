@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The first line of a network profile that is from here, and so may be replaced from here.
+/// The first line of a file that is from here. A network profile without it is somebody else's, and stays.
 const MARK: &str = "# From the boot partition; its next change replaces this.\n";
 
 /// Where on the data partition the settings are looked for. The folders are made by tmpfiles.d (`services/dist`), except iwd's.
@@ -67,7 +67,7 @@ fn configuration(settings: &Settings) -> String {
     if let Some(host) = &settings.server.host {
         set("mqtt", "host", host);
     }
-    format!("# From the boot partition; its next change replaces this.\n{root}")
+    format!("{MARK}{root}")
 }
 
 fn forget_other_profiles(folder: &Path, keep: &str) -> Result<(), ProvisionError> {
