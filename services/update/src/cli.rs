@@ -34,7 +34,7 @@ Example of a configuration file, with the defaults where there are any:
   poll_interval_seconds = 300    # until the server says
   transport = \"stream\"           # RAUC reads what it needs from the server; or \"file\": downloaded whole, resumed
   allow_downgrade = false
-  attempts = 5                   # then a deployment that keeps failing is given up
+  attempts = 8                   # then a deployment that keeps failing is given up
   [update.maintenance_window]    # local time; absent: at any time. What the server forces does not wait for it
   days = [\"sat\", \"sun\"]          # absent: daily
   start = \"02:00\"

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use std::time::Duration;
 
-/// The shortest time after a poll that failed.
+/// The shortest time after a poll or an update that failed.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 
 /// The server's interval, with jitter, so that a fleet that was switched on together does not ask together; and less or
@@ -34,10 +34,21 @@ impl Schedule {
 
     /// How long to wait after it did not: twice as long each time, up to the interval.
     pub fn after_failure(&mut self) -> Duration {
-        let backoff = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures));
+        let backoff = doubled(self.failures);
         self.failures = self.failures.saturating_add(1);
         jittered(backoff.min(self.interval))
     }
+
+    /// How long to wait after an update failed that is worth another attempt, the first one or one after it: twice as long each
+    /// time, up to the interval.
+    pub fn after_attempt(&self, failures: u32) -> Duration {
+        jittered(doubled(failures.saturating_sub(1)).min(self.interval))
+    }
+}
+
+/// The shortest retry, doubled so many times.
+fn doubled(times: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(2_u32.saturating_pow(times))
 }
 
 /// A tenth more or less.
@@ -66,6 +77,15 @@ mod tests {
         assert!(near(schedule.after_success(Some(Duration::from_secs(60))), 60));
         assert!(near(schedule.after_failure(), 10));
         assert!(near(schedule.after_success(None), 60), "the server's last word holds");
+    }
+
+    #[test]
+    fn an_update_that_failed_is_tried_again_before_the_next_poll_is_due() {
+        let schedule = Schedule::new(Duration::from_secs(300));
+        for (failures, seconds) in [(1, 10), (2, 20), (5, 160), (6, 300), (100, 300)] {
+            let wait = schedule.after_attempt(failures);
+            assert!(near(wait, seconds), "{wait:?} after {failures} is not about {seconds} s");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ use std::{
 
 /// Where the DDI of our server listens.
 const DDI_PORT: u16 = 8443;
+/// With the usual interval of five minutes, so many attempts outlast a quarter of an hour in which the server answers but the
+/// bundle can't be had.
+const DEFAULT_ATTEMPTS: u32 = 8;
 
 /// Everything that the agent has to know.
 #[derive(Debug, Clone)]
@@ -124,7 +127,7 @@ impl Settings {
                     TransportName::File => Transport::File,
                 },
                 allow_downgrade: update.allow_downgrade,
-                attempts: update.attempts.map_or(5, NonZeroU32::get),
+                attempts: update.attempts.map_or(DEFAULT_ATTEMPTS, NonZeroU32::get),
             },
             attributes: update.attributes,
             health_record: HealthRecord::below(state_dir),

@@ -7,7 +7,7 @@ use crate::{
     ddi::{Client, DdiError, Download, Feedback, Poll},
     installer::Installer,
     journal_file::{JournalError, JournalFile},
-    machine::{Action, ActionId, Context, Device, Event, Evidence, Journal, Stage, State, next},
+    machine::{Action, ActionId, Context, Device, Event, Evidence, Hold, Journal, Stage, State, next},
     on_bus::OnBus,
     schedule::Schedule,
     settings::Settings,
@@ -284,6 +284,9 @@ impl Agent {
             self.work = None;
             self.progress.send_replace(0);
             self.told_progress = 0;
+            if let State::Held { work, why: Hold::Retry(_) } = &journal.state {
+                self.next_poll = self.next_poll.min(Instant::now() + self.schedule.after_attempt(work.failures));
+            }
         }
         self.journal = journal;
     }

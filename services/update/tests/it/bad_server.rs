@@ -125,6 +125,8 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
     let bundle: Vec<u8> = (0..300_000_u32).map(|number| number.to_le_bytes()[0]).collect();
     server.offer("8", "1.0.1", "attempt", bundle.clone());
     server.records().break_after = Some(100_000);
+    // The next poll would come too late for this test.
+    server.records().sleep = Some("01:00:00");
     let _agent = device.start();
     eventually("the reboot", async || (device.services.reboots() == 1).then_some(())).await;
     let ranges = server.records().ranges.clone();

@@ -18,7 +18,7 @@ async fn lose_power_in(state: &str, transport: &str, another_boot: bool) {
     server.offer("8", "1.0.1", "attempt", "a bundle");
     match state {
         "held" => device.services.confirm(false),
-        "downloading" => drop(server.records().files.insert("os-1.0.1.raucb".to_owned(), "a bu".into())),
+        "downloading" => server.records().stall_after = Some(4),
         "installing" => rauc.world().script = Script::GoOn,
         _ => {}
     }
@@ -35,11 +35,13 @@ async fn lose_power_in(state: &str, transport: &str, another_boot: bool) {
         agent = device.start();
     }
     device.until_journal(state).await;
+    if state == "downloading" {
+        eventually("half of the bundle was sent", async || server.records().stall_after.is_none().then_some(())).await;
+    }
     agent.kill();
 
     // The outage is over.
     server.records().feedback_fault = None;
-    server.records().files.insert("os-1.0.1.raucb".to_owned(), "a bundle".into());
     rauc.world().script = Script::Succeed;
     if another_boot {
         device.boot();

@@ -51,7 +51,11 @@ pub(crate) struct Records {
     pub(crate) files: HashMap<String, Bytes>,
     /// The next download breaks off after so many bytes.
     pub(crate) break_after: Option<usize>,
+    /// The next download stops after so many bytes, and its connection stays.
+    pub(crate) stall_after: Option<usize>,
     pub(crate) polls: u32,
+    /// How long a device is to wait between two polls, as `HH:MM:SS`; a second unless said.
+    pub(crate) sleep: Option<&'static str>,
     /// (`deploymentBase` or `cancelAction`, action, status).
     pub(crate) feedback: Vec<(String, String, Value)>,
     pub(crate) attributes: Option<Value>,
@@ -191,7 +195,10 @@ async fn base(State(Shared { records, base }): State<Shared>, headers: HeaderMap
         if records.attributes.is_none() {
             links.insert("configData".to_owned(), link("configData"));
         }
-        (records.fault.clone(), json!({"config": {"polling": {"sleep": "00:00:01"}}, "_links": links}))
+        (
+            records.fault.clone(),
+            json!({"config": {"polling": {"sleep": records.sleep.unwrap_or("00:00:01")}}, "_links": links}),
+        )
     };
     match fault {
         None => Json(answer).into_response(),
@@ -257,9 +264,10 @@ async fn file(State(Shared { records, .. }): State<Shared>, Path(name): Path<Str
         return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
     }
     let (status, rest) = (if start > 0 { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK }, bytes.slice(start..));
-    let mut response = match records.break_after.take() {
-        Some(after) => broken_off(rest, after, status),
-        None => (status, rest).into_response(),
+    let mut response = match (records.break_after.take(), records.stall_after.take()) {
+        (Some(after), _) => broken_off(rest, after, status),
+        (None, Some(after)) => stalled(&rest, after, status),
+        (None, None) => (status, rest).into_response(),
     };
     if start > 0 {
         let value = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
@@ -280,6 +288,15 @@ fn broken_off(body: Bytes, after: usize, status: StatusCode) -> Response {
     let mut response = Body::from_stream(part.chain(end)).into_response();
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response
+}
+
+/// Begins, and never ends.
+fn stalled(body: &Bytes, after: usize, status: StatusCode) -> Response {
+    let part = futures_util::stream::iter([Ok::<_, io::Error>(body.slice(..after))]);
+    let mut response = Body::from_stream(part.chain(futures_util::stream::pending())).into_response();
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
     response
 }
 
