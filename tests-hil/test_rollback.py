@@ -17,6 +17,8 @@ BROKEN = {
     "panics": ([write(PREINIT, "#!/bin/sh\nmount -t proc proc /proc\necho c >/proc/sysrq-trigger\n", 0o755)], "kernel panic"),
     # The service manager crashes and freezes: from then on nobody feeds the watchdog.
     "hangs": ([write("/usr/lib/microkernel/grow-data", "#!/bin/sh\nkill -SEGV 1\n", 0o755)], "watchdog"),
+    "can't mount its data": (
+        [write("/usr/lib/systemd/system/data.mount.d/90-broken.conf", "[Mount]\nOptions=no-such-option\n")], r"emergency mode.*data\.mount"),
     # It is ready, then crashes, over and over.
     "fails its health check": (
         [write(WASM, "[Unit]\nConditionFileIsExecutable=\n[Service]\nType=exec\nExecStart=\nExecStart=/bin/sh -c 'sleep 1; exit 1'\n")],

@@ -28,6 +28,8 @@ struct Boot {
     panic: Option<String>,
     #[serde(default)]
     watchdog: bool,
+    /// What failed, when this boot ended in emergency mode: then it has a second line.
+    emergency: Option<String>,
 }
 
 impl From<Boot> for BootRecord {
@@ -37,7 +39,7 @@ impl From<Boot> for BootRecord {
             None => boot.watchdog.then_some(SuddenEnd::Watchdog),
         };
         let starts = boot.left.into_iter().map(|(slot, left)| (slot, boot.attempts.saturating_sub(left))).collect();
-        Self { boot: BootId(boot.boot_id), slot: boot.slot, starts, before }
+        Self { boot: BootId(boot.boot_id), slot: boot.slot, starts, before, emergency: boot.emergency }
     }
 }
 
@@ -138,6 +140,7 @@ mod tests {
                 r#"{"boot_id":"b1","slot":"B","build":"x","attempts":3,"left":{"A":3,"B":2},"watchdog":false}
 {"boot_id":"b2","slot":"B","attempts":3,"watchdog":true}
 a line of another version
+{"boot_id":"b2","slot":"B","attempts":3,"watchdog":false,"emergency":"data.mount"}
 {"boot_id":"b3","slot":"A","attempts":3,"left":{"A":2,"B":0},"panic":"Kernel panic - x","watchdog":true}
 "#,
             ),
@@ -146,9 +149,10 @@ a line of another version
         let evidence = system.evidence();
         let ends: Vec<_> = evidence.boots.iter().map(|record| record.before.clone()).collect();
         let panic = SuddenEnd::Panic("Kernel panic - x".to_owned());
-        assert_eq!(ends, [None, Some(SuddenEnd::Watchdog), Some(panic)]);
+        assert_eq!(ends, [None, Some(SuddenEnd::Watchdog), None, Some(panic)]);
         assert_eq!(evidence.boots[1].starts, []);
-        assert_eq!(evidence.boots[2].starts, [("A".to_owned(), 1), ("B".to_owned(), 3)]);
+        assert_eq!(evidence.boots[2].emergency.as_deref(), Some("data.mount"));
+        assert_eq!(evidence.boots[3].starts, [("A".to_owned(), 1), ("B".to_owned(), 3)]);
         assert_eq!(evidence.verdicts[0].failures, ["pipeline: no reading"]);
     }
 

@@ -34,6 +34,8 @@ pub struct BootRecord {
     pub starts: Vec<(String, u32)>,
     /// How the boot before ended, when it left a trace.
     pub before: Option<SuddenEnd>,
+    /// The units that failed, when this boot ended in emergency mode.
+    pub emergency: Option<String>,
 }
 
 /// The end of a boot that was not shut down.
@@ -53,6 +55,7 @@ pub(super) fn explain(plan: &Plan, boots: u32, present: &BootId, evidence: &Evid
     let now = evidence.boots.last().filter(|record| record.boot == *present);
     let served = count(&verdicts).max(boots);
     let counted = now.and_then(|record| record.starts.iter().find(|(name, _)| name == slot)).map(|(_, starts)| *starts);
+    let emergency = records.iter().find_map(|record| record.emergency.as_deref());
     let ends: Vec<&SuddenEnd> = records.into_iter().chain(now).filter_map(|record| record.before.as_ref()).collect();
     vec![
         format!(
@@ -60,7 +63,7 @@ pub(super) fn explain(plan: &Plan, boots: u32, present: &BootId, evidence: &Evid
             plan.from.bootname, plan.from_version
         ),
         attempts(slot, counted, served),
-        format!("reason: {}", reason(slot, served, &verdicts, &ends)),
+        format!("reason: {}", reason(slot, served, &verdicts, emergency, &ends)),
     ]
 }
 
@@ -93,9 +96,18 @@ fn attempts(slot: &str, counted: Option<u32>, served: u32) -> String {
 }
 
 /// The most telling first: a check that failed names the cause, a reset only the symptom.
-fn reason(slot: &str, served: u32, verdicts: &[&HealthVerdict], ends: &[&SuddenEnd]) -> String {
+fn reason(
+    slot: &str,
+    served: u32,
+    verdicts: &[&HealthVerdict],
+    emergency: Option<&str>,
+    ends: &[&SuddenEnd],
+) -> String {
     if let Some(verdict) = verdicts.iter().find(|verdict| !verdict.failures.is_empty()) {
         return format!("health check failed in slot {slot}: {}", verdict.failures.join("; "));
+    }
+    if let Some(failed) = emergency {
+        return format!("slot {slot} ended in emergency mode; failed: {failed}");
     }
     let panic = ends.iter().find_map(|end| if let SuddenEnd::Panic(words) = end { Some(words) } else { None });
     if let Some(last_words) = panic {
@@ -105,7 +117,7 @@ fn reason(slot: &str, served: u32, verdicts: &[&HealthVerdict], ends: &[&SuddenE
         return format!("slot {slot} hung, and the watchdog reset the device");
     }
     if served == 0 {
-        return format!("slot {slot} left no trace: its kernel or its init did not start");
+        return format!("slot {slot} left no trace: its kernel, its init or its data partition did not start");
     }
     format!("not known: slot {slot} started its services but was not confirmed, and left no trace of why")
 }

@@ -259,7 +259,7 @@ fn a_rollback_without_a_verdict_names_panic_watchdog_or_no_boot() {
         (watchdog(), panic(), 0, "kernel panic in slot B: Kernel panic - not syncing: x"),
         (panic(), None, 0, "kernel panic in slot B: Kernel panic - not syncing: x"),
         (None, watchdog(), 0, "slot B hung, and the watchdog reset the device"),
-        (None, None, 0, "its kernel or its init did not start"),
+        (None, None, 0, "its kernel, its init or its data partition did not start"),
         (None, None, 1, "left no trace of why"),
     ] {
         let mut world = World::new(Transport::Stream);
@@ -280,9 +280,22 @@ fn a_rollback_without_a_verdict_names_panic_watchdog_or_no_boot() {
     }
 }
 
+#[test]
+fn a_rollback_from_emergency_mode_names_what_failed() {
+    let mut world = World::new(Transport::Stream);
+    world.install_up_to_reboot();
+    let emergency = BootRecord { emergency: Some("data.mount".to_owned()), ..record("in-b", "B", &[], None) };
+    // What ended the boots in the slot later on is told by the emergency better.
+    let watchdog = Some(SuddenEnd::Watchdog);
+    world.evidence.boots = vec![record("boot-1", "A", &[], None), emergency, record("boot-2", "A", &[], watchdog)];
+    world.boot("rootfs.0");
+    let lines = failure(&world);
+    assert!(lines.contains("reason: slot B ended in emergency mode; failed: data.mount"), "{lines}");
+}
+
 fn record(boot: &str, slot: &str, starts: &[(&str, u32)], before: Option<SuddenEnd>) -> BootRecord {
     let starts = starts.iter().map(|(slot, starts)| ((*slot).to_owned(), *starts)).collect();
-    BootRecord { boot: BootId(boot.to_owned()), slot: slot.to_owned(), starts, before }
+    BootRecord { boot: BootId(boot.to_owned()), slot: slot.to_owned(), starts, before, emergency: None }
 }
 
 fn cancel_answer(actions: &[Action]) -> &CancelAnswer {
